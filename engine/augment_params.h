@@ -1,0 +1,37 @@
+// What one image's augmentation is: plain numbers, drawn by data/augment_plan.h and carried out by every backend with
+// the same bits. Specification: PiCIE section 5; 8-bit arithmetic is Pillow's.
+#pragma once
+
+#include <cstdint>
+
+namespace bareseg {
+
+/// A window of an image or map, then flips (width reversed, height reversed).
+struct CropWindow {
+  int32_t row = 0, col = 0, height = 0, width = 0;
+  bool flip_horizontal = false, flip_vertical = false;
+};
+
+/// Colour chain of one image and view, applied in this order on 8-bit RGB; each op only where its flag is set.
+struct AugmentParams {
+  bool brightness = false, contrast = false, saturation = false, hue = false, grey = false, blur = false;
+  float brightness_factor = 1.0f, contrast_factor = 1.0f, saturation_factor = 1.0f;
+  int32_t hue_shift = 0;  // added to the 8-bit hue modulo 256
+  float blur_radius = 0.0f;
+  CropWindow window;  // read by AugmentOptions::Shape::window; in pixels of the input image
+};
+
+struct AugmentOptions {
+  /// How the coloured [S, S] image becomes the network's [T, T] input.
+  enum class Shape : uint8_t {
+    pillow,  // Pillow's antialiased bilinear resize on 8 bits, then normalised (view 2, and plain images)
+    window,  // normalised, then window -> bilinear (align_corners = false, no antialias) -> flips, in float32 (view 1)
+  };
+  Shape shape = Shape::pillow;
+};
+
+/// ImageNet statistics of the 0..1 RGB values: network input = (value / 255 - mean) / std.
+inline constexpr float kImageMean[3] = {0.485f, 0.456f, 0.406f};
+inline constexpr float kImageStd[3] = {0.229f, 0.224f, 0.225f};
+
+}  // namespace bareseg
