@@ -47,12 +47,11 @@ class CpuBackend final : public Backend {
   void batch_norm_eval(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                        const BatchNormOptions& o, const Tensor& running_mean, const Tensor& running_var,
                        Tensor& y) override;
-  void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& weight,
-                           const Tensor& mean, const Tensor& inv_std, const BatchNormOptions& o, Tensor& dx,
-                           Tensor& dweight, Tensor& dbias, Tensor& dresidual) override;
+  void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& weight, const Tensor& mean,
+                           const Tensor& inv_std, const BatchNormOptions& o, Tensor& dx, Tensor& dweight, Tensor& dbias,
+                           Tensor& dresidual) override;
   void l2_normalize(const Tensor& x, Tensor& y, Tensor& inv_norm, float eps) override;
-  void l2_normalize_backward(const Tensor& dy, const Tensor& y, const Tensor& inv_norm, float eps,
-                             Tensor& dx) override;
+  void l2_normalize_backward(const Tensor& dy, const Tensor& y, const Tensor& inv_norm, float eps, Tensor& dx) override;
 
   void max_pool(const Tensor& x, const PoolOptions& o, Tensor& y, Tensor& place) override;
   void max_pool_backward(const Tensor& dy, const Tensor& place, const PoolOptions& o, Tensor& dx) override;
@@ -84,8 +83,9 @@ class CpuBackend final : public Backend {
   void sgd(std::span<const OptimSlot> slots, const SgdStep& step) override;
   void adam(std::span<const OptimSlot> slots, const AdamStep& step) override;
 
- private:
   struct Dnn;  // oneDNN engine and primitives cached by shape, cpu/dnn.h
+
+ private:
   std::unique_ptr<Dnn> dnn_;
 };
 

@@ -2,8 +2,8 @@
 //
 // Callers (ops.h and the drivers in cluster/ and data/) have checked the arguments and allocated the outputs, and all
 // tensors are on the backend's device. Work goes to the device's stream and returns. Unless said otherwise float
-// tensors of one call share a dtype, float32 or bfloat16; arithmetic and sums are float32 at least; y may not overlap x.
-// [N, H, W, C] is the layout of every image and map; [R, C] below means "any leading dimensions, C last".
+// tensors of one call share a dtype, float32 or bfloat16; arithmetic and sums are float32 at least; y may not overlap
+// x. [N, H, W, C] is the layout of every image and map; [R, C] below means "any leading dimensions, C last".
 #pragma once
 
 #include <memory>
@@ -73,7 +73,7 @@ class Backend {
   // Pointwise.
   virtual void add(const Tensor& a, const Tensor& b, Tensor& y) = 0;
   virtual void relu(const Tensor& x, Tensor& y) = 0;
-  virtual void relu_backward(const Tensor& dy, const Tensor& y, Tensor& dx) = 0;  // dx = dy where y > 0
+  virtual void relu_backward(const Tensor& dy, const Tensor& y, Tensor& dx) = 0;             // dx = dy where y > 0
   virtual void multiply(const Tensor& x, const Tensor& factor, float scale, Tensor& y) = 0;  // y = x factor[0] scale
   virtual void spread(const Tensor& value, float scale, Tensor& y) = 0;                      // y[i] = value[0] scale
   virtual void sum(const Tensor& x, float scale, Tensor& y) = 0;                             // y [1] = scale sum(x)
@@ -131,7 +131,8 @@ class Backend {
                                       const Tensor& class_weights, int64_t ignore, const Tensor& weight_sum,
                                       Tensor& dlogits) = 0;
   // terms float32 [T], T = targets.size(): weighted cross-entropy of each target on the logits
-  // <centroid_k, f / max(|f|, eps)> of features f [R, D]; dfeatures = d mean(terms) / d features, skipped when undefined.
+  // <centroid_k, f / max(|f|, eps)> of features f [R, D]; dfeatures = d mean(terms) / d features, skipped when
+  // undefined.
   virtual void cosine_cluster_loss(const Tensor& features, std::span<const ClusterTarget> targets, float eps,
                                    Tensor& terms, Tensor& dfeatures) = 0;
 

@@ -35,8 +35,8 @@ template <typename... Args>
 }  // namespace bareseg
 
 /// BS_CHECK(condition, "op: what was expected, got ", value): throws bareseg::Error unless the condition holds.
-#define BS_CHECK(condition, ...)                                    \
-  do {                                                              \
-    if (!(condition)) [[unlikely]]                                  \
-      ::bareseg::fail_at(__FILE__, __LINE__, __VA_ARGS__);          \
+#define BS_CHECK(condition, ...)                           \
+  do {                                                     \
+    if (!(condition)) [[unlikely]]                         \
+      ::bareseg::fail_at(__FILE__, __LINE__, __VA_ARGS__); \
   } while (false)

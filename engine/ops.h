@@ -88,8 +88,7 @@ Tensor log_softmax(const Tensor& x);
 /// @param labels         uint8 or int32, one per row of logits.
 /// @param class_weights  float32 [K] or undefined for ones.
 /// @return               float32 [1]; differentiable in logits.
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& class_weights = {},
-                     int64_t ignore = -1);
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& class_weights = {}, int64_t ignore = -1);
 /// PiCIE's loss on one view (section 8): the mean over `targets` of the weighted cross-entropy of the logits
 /// z = centroids f / max(|f|, 1e-12), in one pass over the features, which also computes the gradient.
 ///

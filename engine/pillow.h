@@ -1,5 +1,5 @@
-// Pillow's 8-bit image arithmetic (PiCIE sections 5.3 and 5.4), bit for bit. Host code shared by the CPU backend and the
-// data readers. All images are interleaved rows, top to bottom; input and output do not overlap unless said so.
+// Pillow's 8-bit image arithmetic (PiCIE sections 5.3 and 5.4), bit for bit. Host code shared by the CPU backend and
+// the data readers. All images are interleaved rows, top to bottom; input and output do not overlap unless said so.
 #pragma once
 
 #include <cstdint>

@@ -13,8 +13,8 @@ namespace bareseg {
 namespace {
 
 constexpr int64_t kAlignment = 64;
-constexpr int64_t kKeepFrom = 64 << 10;       // smaller blocks: malloc is as good
-constexpr int64_t kKeepAtMost = 2LL << 30;    // bytes of freed blocks kept
+constexpr int64_t kKeepFrom = 64 << 10;     // smaller blocks: malloc is as good
+constexpr int64_t kKeepAtMost = 2LL << 30;  // bytes of freed blocks kept
 
 // Rounds up to 1/8 of a power of two, so that nearly equal sizes share freed blocks.
 int64_t size_class(int64_t bytes) {

@@ -57,8 +57,10 @@ double Tensor::item() const {
   return dispatch(dtype_, [&](auto type) -> double {
     using T = decltype(type);
     const T value = to_vector<T>().front();
-    if constexpr (std::is_same_v<T, bfloat16>) return static_cast<float>(value);
-    else return static_cast<double>(value);
+    if constexpr (std::is_same_v<T, bfloat16>)
+      return static_cast<float>(value);
+    else
+      return static_cast<double>(value);
   });
 }
 

@@ -1,0 +1,61 @@
+#include "engine/ops.h"
+
+namespace bareseg {
+namespace {
+
+void check_channel(const char* name, const Tensor& t, const Tensor& x) {
+  BS_CHECK(t.defined() && t.dtype() == kFloat32 && t.shape() == Shape{x.dim(-1)}, "batch_norm: ", name,
+           " must be float32 [", x.dim(-1), "], got ", t.defined() ? concat(t.dtype(), " ", t.shape()) : "undefined");
+}
+
+}  // namespace
+
+Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean, Tensor running_var,
+                  const BatchNormOptions& o, const Tensor& residual) {
+  BS_CHECK(x.rank() >= 1 && is_float(x.dtype()) && x.dim(-1) > 0,
+           "batch_norm: x must be float [..., C] with C > 0, got ", x.dtype(), " ", x.shape());
+  check_channel("weight", weight, x);
+  check_channel("bias", bias, x);
+  check_channel("running_mean", running_mean, x);
+  check_channel("running_var", running_var, x);
+  BS_CHECK(!residual.defined() || (residual.shape() == x.shape() && residual.dtype() == x.dtype()),
+           "batch_norm: residual must be ", x.dtype(), " ", x.shape(), ", got ",
+           residual.defined() ? concat(residual.dtype(), " ", residual.shape()) : "");
+  BS_CHECK(o.eps > 0.0f, "batch_norm: eps must be positive, got ", o.eps);
+  BS_CHECK(!o.training || x.count() / x.dim(-1) > 1, "batch_norm: training needs more than one value per channel, got ",
+           x.shape());
+  Backend& device = backend(x.device());
+  Tensor y = Tensor::empty_like(x);
+  if (!o.training && !needs_graph({x, weight, bias, residual})) {
+    device.batch_norm_eval(x, weight, bias, residual, o, running_mean, running_var, y);
+    return y;
+  }
+  BS_CHECK(o.training, "batch_norm: the gradient is defined for training statistics only; use NoGrad in evaluation");
+  Tensor mean = Tensor::empty(weight.shape(), kFloat32, x.device()), inv_std = Tensor::empty_like(mean);
+  device.batch_norm_train(x, weight, bias, residual, o, running_mean, running_var, mean, inv_std, y);
+  const bool wants_residual = residual.defined() && residual.requires_grad();
+  return record(
+      "batch_norm", {x, weight, bias, residual}, y,
+      [x = x.detach(), weight = weight.detach(), y, mean, inv_std, o, wants_residual](const Tensor& dy) -> Grads {
+        Tensor dx = Tensor::empty_like(x), dweight = Tensor::empty_like(mean), dbias = Tensor::empty_like(mean);
+        Tensor dresidual = wants_residual ? Tensor::empty_like(x) : Tensor();
+        backend(dy.device()).batch_norm_backward(dy, x, y, weight, mean, inv_std, o, dx, dweight, dbias, dresidual);
+        return {dx, dweight, dbias, dresidual};
+      });
+}
+
+Tensor l2_normalize(const Tensor& x, float eps) {
+  BS_CHECK(x.rank() >= 1 && is_float(x.dtype()) && x.dim(-1) > 0,
+           "l2_normalize: x must be float [..., C] with C > 0, got ", x.dtype(), " ", x.shape());
+  BS_CHECK(eps > 0, "l2_normalize: eps must be positive, got ", eps);
+  Tensor y = Tensor::empty_like(x);
+  Tensor inv_norm = Tensor::empty(x.shape().drop_last(), kFloat32, x.device());
+  backend(x.device()).l2_normalize(x, y, inv_norm, eps);
+  return record("l2_normalize", {x}, y, [=](const Tensor& dy) -> Grads {
+    Tensor dx = Tensor::empty_like(dy);
+    backend(dy.device()).l2_normalize_backward(dy, y, inv_norm, eps, dx);
+    return {dx};
+  });
+}
+
+}  // namespace bareseg

@@ -1,0 +1,55 @@
+#include "engine/ops.h"
+
+namespace bareseg {
+namespace {
+
+void check_map(const char* op, const Tensor& x) {
+  BS_CHECK(x.rank() == 4 && is_float(x.dtype()) && x.dim(1) > 0 && x.dim(2) > 0, op,
+           ": x must be float [N, H, W, C] with H, W > 0, got ", x.dtype(), " ", x.shape());
+}
+
+}  // namespace
+
+Tensor resize_bilinear(const Tensor& x, int64_t height, int64_t width, const Tensor& addend) {
+  check_map("resize_bilinear", x);
+  BS_CHECK(height > 0 && width > 0, "resize_bilinear: height and width must be positive, got ", height, ", ", width);
+  Tensor y = Tensor::empty({x.dim(0), height, width, x.dim(3)}, x.dtype(), x.device());
+  BS_CHECK(!addend.defined() || (addend.shape() == y.shape() && addend.dtype() == y.dtype()),
+           "resize_bilinear: addend must be ", y.dtype(), " ", y.shape(), ", got ",
+           addend.defined() ? concat(addend.dtype(), " ", addend.shape()) : "");
+  backend(x.device()).resize_bilinear(x, addend, y);
+  return record("resize_bilinear", {x, addend}, y,
+                [from = x.shape(), wants_x = x.requires_grad()](const Tensor& dy) -> Grads {
+                  Tensor dx;
+                  if (wants_x) {
+                    dx = Tensor::empty(from, dy.dtype(), dy.device());
+                    backend(dy.device()).resize_bilinear_backward(dy, dx);
+                  }
+                  return {dx, dy};
+                });
+}
+
+Tensor crop_resize_flip(const Tensor& x, const std::vector<CropWindow>& windows, int64_t side) {
+  check_map("crop_resize_flip", x);
+  BS_CHECK(static_cast<int64_t>(windows.size()) == x.dim(0), "crop_resize_flip: expected ", x.dim(0), " windows, got ",
+           windows.size());
+  BS_CHECK(side > 0, "crop_resize_flip: side must be positive, got ", side);
+  std::vector<int32_t> numbers;
+  for (const CropWindow& w : windows) {
+    BS_CHECK(w.row >= 0 && w.col >= 0 && w.height > 0 && w.width > 0 && w.row + w.height <= x.dim(1) &&
+                 w.col + w.width <= x.dim(2),
+             "crop_resize_flip: window at (", w.row, ", ", w.col, ") of ", w.height, "x", w.width,
+             " does not lie inside x ", x.shape());
+    numbers.insert(numbers.end(), {w.row, w.col, w.height, w.width, w.flip_horizontal, w.flip_vertical});
+  }
+  const Tensor table = Tensor::from(numbers, {x.dim(0), 6}, x.device());
+  Tensor y = Tensor::empty({x.dim(0), side, side, x.dim(3)}, x.dtype(), x.device());
+  backend(x.device()).crop_resize_flip(x, table, y);
+  return record("crop_resize_flip", {x}, y, [from = x.shape(), table](const Tensor& dy) -> Grads {
+    Tensor dx = Tensor::empty(from, dy.dtype(), dy.device());
+    backend(dy.device()).crop_resize_flip_backward(dy, table, dx);
+    return {dx};
+  });
+}
+
+}  // namespace bareseg
