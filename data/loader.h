@@ -1,0 +1,67 @@
+// Threaded reading of a data set in batches: decode once, keep, prefetch; order and bits never depend on the threads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "engine/tensor.h"
+
+namespace bareseg {
+
+struct LoaderOptions {
+  int64_t batch = 1;
+  int64_t side = 0;                                   // side of the base crop in pixels
+  int64_t label_side = 0;                             // side of the label maps; 0: no label is read
+  int workers = 0;                                    // threads that decode; 0: as many as there are processors
+  int64_t prefetch = 2;                               // batches prepared ahead of the one that next() waits for
+  int64_t cache_bytes = int64_t{1} << 30;             // decoded crops kept in memory; the first that fit stay for good
+  std::filesystem::path disk_cache = {};              // file that keeps decoded crops between runs; empty: none
+  bool strict = false;                                // an unreadable image is an error in place of a warning
+  std::function<void(const std::string&)> warn = {};  // called from next(), once per unreadable image
+};
+
+struct Batch {
+  Tensor images;                 // uint8 [B, side, side, 3], base crops in RGB
+  Tensor labels;                 // uint8 [B, label_side, label_side]; undefined when label_side is 0
+  std::vector<int64_t> indexes;  // the B images' numbers in the data set
+};
+
+/// Reads images of `dataset`, which must outlive the loader, in a given order. One thread at a time may call it.
+class Loader {
+ public:
+  /// @throws Error when an option is out of range, when labels are asked of a data set without, or when the disk cache
+  /// cannot be opened or belongs to other images or sizes.
+  Loader(const Dataset& dataset, LoaderOptions options);
+  /// Stops the workers; waits for the images being decoded.
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// Begins a pass over the images `order`, abandoning the one before. Entries may repeat.
+  /// @throws Error when an index is not in the data set.
+  void start(std::vector<int64_t> order);
+
+  /// The next batch of the pass: entries [i * batch, (i + 1) * batch) of the order less the unreadable images; the last
+  /// may be smaller. A batch that ends empty is passed over.
+  ///
+  /// @return false when the pass is over.
+  /// @throws Error of the image when it is unreadable and options.strict is set; any other exception of a worker
+  /// always. Either ends the pass.
+  bool next(Batch& batch);
+
+  /// Distinct unreadable images so far.
+  int64_t skipped() const;
+  /// Bytes of decoded crops kept in memory; at most options.cache_bytes.
+  int64_t cached_bytes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bareseg
