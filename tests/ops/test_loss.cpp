@@ -1,0 +1,183 @@
+#include <algorithm>
+#include <cmath>
+
+#include "tests/devices.h"
+
+namespace bareseg {
+namespace {
+
+std::vector<int64_t> numbers(const Tensor& labels) {
+  const reference::Array wide = reference::from(labels);
+  std::vector<int64_t> values(wide.values.size());
+  std::transform(wide.values.begin(), wide.values.end(), values.begin(),
+                 [](double value) { return static_cast<int64_t>(value); });
+  return values;
+}
+
+TEST_P(OpTest, LogSoftmax) {
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    for (const Shape& shape : {Shape{1, 2}, Shape{7, 33}, Shape{2, 3, 27}, Shape{3, 2053}}) {
+      SCOPED_TRACE(testing::Message() << shape << " " << dtype);
+      const Tensor x = normal(shape, dtype, 3.0f);
+      EXPECT_CLOSE(log_softmax(x), reference::log_softmax(reference::from(x)), tolerance(dtype));
+      EXPECT_GRADIENT(log_softmax, reference::log_softmax, x, tolerance(dtype));
+    }
+  }
+  EXPECT_EQ(log_softmax(normal({3, 1})).to_vector<float>(), std::vector<float>(3, 0.0f));
+}
+
+TEST_P(OpTest, LogSoftmaxOfLargeNumbers) {
+  const Tensor x = Tensor::from<float>({1e4f, -1e4f, 0.0f, -1e30f, 88.0f, 89.0f}, {2, 3}, device());
+  EXPECT_CLOSE(log_softmax(x), reference::log_softmax(reference::from(x)), tolerance(kFloat32));
+}
+
+TEST_P(OpTest, LogSoftmaxErrors) {
+  EXPECT_ERROR(log_softmax(labels({2, 3}, 3)), "log_softmax: x must be float with a last dimension > 0, got int32");
+  EXPECT_ERROR(log_softmax(Tensor::empty({2, 0}, kFloat32, device())), "got float32 [2, 0]");
+}
+
+TEST_P(OpTest, CrossEntropy) {
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    for (const DType label_type : {kInt32, kUInt8}) {
+      for (const Shape& shape : {Shape{1, 2}, Shape{7, 33}, Shape{2, 5, 3, 27}, Shape{1001, 5}, Shape{3, 251}}) {
+        const int64_t classes = shape.dim(-1);
+        const Tensor logits = normal(shape, dtype, 2.0f), y = labels(shape.drop_last(), classes, label_type);
+        const Tensor weights = uniform({classes}, 0.1f, 2.0f);
+        for (const bool weighted : {false, true}) {
+          // Ignoring class 0 leaves at least one label of each batch here but the one-row case.
+          for (const int64_t ignore : {int64_t{-1}, int64_t{0}}) {
+            SCOPED_TRACE(testing::Message() << shape << " " << dtype << " labels " << label_type << " weighted "
+                                            << weighted << " ignore " << ignore);
+            const Tensor w = weighted ? weights : Tensor();
+            const auto expected = [&](const reference::Array& t) {
+              return reference::cross_entropy(t, numbers(y), reference::from(w), ignore);
+            };
+            const Tensor loss = cross_entropy(logits, y, w, ignore);
+            EXPECT_EQ(loss.dtype(), kFloat32);
+            EXPECT_CLOSE(loss, expected(reference::from(logits)), tolerance(kFloat32));
+            EXPECT_GRADIENT([&](const Tensor& t) { return cross_entropy(t, y, w, ignore); }, expected, logits,
+                            tolerance(dtype));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(OpTest, CrossEntropyWithNothingToCount) {
+  const Tensor logits = normal({3, 5}), y = Tensor::from<uint8_t>({255, 255, 255}, {3}, device());
+  const auto op = [&](const Tensor& t) { return cross_entropy(t, y, {}, 255); };
+  EXPECT_EQ(op(logits).item(), 0.0);
+  const Tensor one = Tensor::full({1}, 1.0, kFloat32, device());
+  EXPECT_EQ(gradient_of(op, logits, one).to_vector<float>(), std::vector<float>(15, 0.0f));
+}
+
+TEST_P(OpTest, CrossEntropyOfAWrongLabelIsNaN) {
+  const Tensor logits = normal({3, 5});
+  EXPECT_TRUE(std::isnan(cross_entropy(logits, Tensor::from<uint8_t>({0, 5, 1}, {3}, device())).item()));
+  EXPECT_TRUE(std::isnan(cross_entropy(logits, Tensor::from<int32_t>({0, -2, 1}, {3}, device())).item()));
+  EXPECT_FALSE(std::isnan(cross_entropy(logits, Tensor::from<int32_t>({0, -1, 1}, {3}, device())).item()));
+}
+
+TEST_P(OpTest, CrossEntropyErrors) {
+  const Tensor logits = normal({3, 5}), y = labels({3}, 5);
+  EXPECT_ERROR(cross_entropy(labels({3, 5}, 2), y), "cross_entropy: logits must be float");
+  EXPECT_ERROR(cross_entropy(logits, labels({4}, 5)), "cross_entropy: labels must be uint8 or int32 and 3 in number");
+  EXPECT_ERROR(cross_entropy(logits, normal({3})), "got float32 [3]");
+  EXPECT_ERROR(cross_entropy(logits, Tensor()), "got an undefined tensor");
+  EXPECT_ERROR(cross_entropy(logits, y, normal({4})), "class_weights must be float32 [5], got float32 [4]");
+  EXPECT_ERROR(cross_entropy(logits, y, normal({5}, kBFloat16)), "got bfloat16 [5]");
+}
+
+struct ClusterCase {
+  Shape features;
+  std::vector<int64_t> classes;  // of each target
+};
+const ClusterCase kClusterCases[] = {
+    {{1, 2}, {1}},           {{7, 33}, {5}},      {{2, 5, 5, 16}, {27, 27}}, {{3, 7, 5, 128}, {27, 11}},
+    {{201, 7}, {3, 300, 2}}, {{3, 2053}, {7, 5}},
+};
+
+class ClusterLoss : public OpTest {
+ protected:
+  std::vector<ClusterTarget> draw(const ClusterCase& c, bool weighted) {
+    std::vector<ClusterTarget> targets;
+    for (const int64_t classes : c.classes) {
+      targets.push_back({normal({classes, c.features.dim(-1)}),
+                         labels(c.features.drop_last(), classes, classes > 256 ? kInt32 : kUInt8),
+                         weighted ? uniform({classes}, 0.1f, 2.0f) : Tensor()});
+    }
+    return targets;
+  }
+};
+
+std::vector<reference::Target> from(const std::vector<ClusterTarget>& targets) {
+  std::vector<reference::Target> result;
+  for (const ClusterTarget& t : targets) {
+    result.push_back({reference::from(t.centroids), numbers(t.labels), reference::from(t.class_weights)});
+  }
+  return result;
+}
+
+TEST_P(ClusterLoss, ForwardTermsAndGradient) {
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    for (const ClusterCase& c : kClusterCases) {
+      for (const bool weighted : {false, true}) {
+        SCOPED_TRACE(testing::Message() << c.features << " " << dtype << " weighted " << weighted);
+        const Tensor features = normal(c.features, dtype);
+        const std::vector<ClusterTarget> targets = draw(c, weighted);
+        const std::vector<reference::Target> wide = from(targets);
+        Tensor terms;
+        // One class alone has a loss of zero, which a relative error cannot measure.
+        const double allowed = c.classes == std::vector<int64_t>{1} ? 0.0 : tolerance(kFloat32);
+        const auto expected = [&](const reference::Array& t) { return reference::cosine_cluster_loss(t, wide); };
+        EXPECT_CLOSE(cosine_cluster_loss(features, targets, &terms), expected(reference::from(features)), allowed);
+        EXPECT_CLOSE(terms, reference::cosine_cluster_terms(reference::from(features), wide), allowed);
+        EXPECT_FALSE(terms.requires_grad());
+        if (c.classes.front() == 1) continue;
+        EXPECT_GRADIENT([&](const Tensor& t) { return cosine_cluster_loss(t, targets); }, expected, features,
+                        tolerance(dtype));
+      }
+    }
+  }
+}
+
+// The fused op is what its parts are: l2_normalize, matmul_nt, cross_entropy.
+TEST_P(ClusterLoss, EqualsItsParts) {
+  const ClusterCase c{{65, 33}, {9}};
+  const Tensor features = normal(c.features), one = Tensor::full({1}, 1.0, kFloat32, device());
+  const std::vector<ClusterTarget> targets = draw(c, true);
+  const auto fused = [&](const Tensor& t) { return cosine_cluster_loss(t, targets); };
+  const auto parts = [&](const Tensor& t) {
+    return cross_entropy(matmul_nt(l2_normalize(t), targets[0].centroids), targets[0].labels, targets[0].class_weights);
+  };
+  EXPECT_CLOSE(fused(features), reference::from(parts(features)), tolerance(kFloat32));
+  EXPECT_CLOSE(gradient_of(fused, features, one), reference::from(gradient_of(parts, features, one)),
+               tolerance(kFloat32));
+}
+
+TEST_P(ClusterLoss, GradientScalesWithTheLoss) {
+  const ClusterCase c{{5, 7}, {3, 3}};
+  const Tensor features = normal(c.features), half = Tensor::full({1}, 0.5, kFloat32, device());
+  const Tensor one = Tensor::full({1}, 1.0, kFloat32, device());
+  const std::vector<ClusterTarget> targets = draw(c, true);
+  const auto op = [&](const Tensor& t) { return cosine_cluster_loss(t, targets); };
+  EXPECT_CLOSE(gradient_of(op, features, half), reference::scale(reference::from(gradient_of(op, features, one)), 0.5),
+               tolerance(kFloat32));
+}
+
+TEST_P(ClusterLoss, Errors) {
+  const Tensor f = normal({4, 3}), centroids = normal({5, 3}), y = labels({4}, 5);
+  EXPECT_ERROR(cosine_cluster_loss(labels({4, 3}, 2), {{centroids, y, {}}}), "features must be float");
+  EXPECT_ERROR(cosine_cluster_loss(f, {}), "cosine_cluster_loss: expected at least one target");
+  EXPECT_ERROR(cosine_cluster_loss(f, {{normal({5, 4}), y, {}}}), "centroids must be float32 [K, 3]");
+  EXPECT_ERROR(cosine_cluster_loss(f, {{normal({5, 3}, kBFloat16), y, {}}}), "got bfloat16 [5, 3]");
+  EXPECT_ERROR(cosine_cluster_loss(f, {{Tensor(), y, {}}}), "got undefined");
+  EXPECT_ERROR(cosine_cluster_loss(f, {{centroids, labels({3}, 5), {}}}), "labels must be uint8 or int32 and 4");
+  EXPECT_ERROR(cosine_cluster_loss(f, {{centroids, y, normal({4})}}), "class_weights must be float32 [5]");
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, ClusterLoss, testing::ValuesIn(all_devices()), device_name);
+
+}  // namespace
+}  // namespace bareseg
