@@ -37,6 +37,17 @@ void check_gradients(const Node& node, const Grads& grads) {
 
 }  // namespace
 
+Node::~Node() {
+  std::vector<std::shared_ptr<Node>> below = std::move(inputs);
+  while (!below.empty()) {
+    const std::shared_ptr<Node> node = std::move(below.back());
+    below.pop_back();
+    if (node == nullptr || node.use_count() > 1) continue;
+    below.insert(below.end(), node->inputs.begin(), node->inputs.end());
+    node->inputs.clear();
+  }
+}
+
 NoGrad::NoGrad() : before_(std::exchange(enabled, false)) {}
 NoGrad::~NoGrad() { enabled = before_; }
 bool grad_enabled() { return enabled; }

@@ -25,6 +25,9 @@ struct Node {
   Tensor grad;                                // of leaves; of others only while backward() runs
   bool leaf = true;
   bool used = false;  // backward() has run through it and freed the closure
+
+  /// Frees the nodes below that nothing else holds, one by one: a long graph may be dropped without backward().
+  ~Node();
 };
 
 /// While one lives, ops on this thread record nothing.

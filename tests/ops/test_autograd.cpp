@@ -80,7 +80,7 @@ TEST_P(OpTest, GraphsFreeWhatTheyHeld) {
 
 // A chain as long as this would overflow the stack if graphs were walked or freed by recursion.
 TEST_P(OpTest, LongChains) {
-  constexpr int kLength = 50000;
+  constexpr int kLength = 200000;
   Tensor x = leaf(Tensor::full({1}, 1.0, kFloat32, device()));
   Tensor y = x;
   for (int i = 0; i < kLength; ++i) y = reshape(y, {1});
@@ -89,7 +89,7 @@ TEST_P(OpTest, LongChains) {
 }
 
 TEST_P(OpTest, LongChainsDroppedUnused) {
-  constexpr int kLength = 50000;
+  constexpr int kLength = 200000;
   Tensor x = leaf(Tensor::full({1}, 1.0, kFloat32, device()));
   Tensor y = x;
   for (int i = 0; i < kLength; ++i) y = reshape(y, {1});
