@@ -18,17 +18,24 @@ struct AugmentParams {
   float brightness_factor = 1.0f, contrast_factor = 1.0f, saturation_factor = 1.0f;
   int32_t hue_shift = 0;  // added to the 8-bit hue modulo 256
   float blur_radius = 0.0f;
-  CropWindow window;  // read by AugmentOptions::Shape::window; in pixels of the input image
+  CropWindow window;  // in pixels of the input image; Shape::pillow reads only its flips
 };
 
 struct AugmentOptions {
   /// How the coloured [S, S] image becomes the network's [T, T] input.
   enum class Shape : uint8_t {
-    pillow,  // Pillow's antialiased bilinear resize on 8 bits, then normalised (view 2, and plain images)
+    pillow,  // Pillow's antialiased bilinear resize on 8 bits, then normalised and flipped (view 2, and plain images)
     window,  // normalised, then window -> bilinear (align_corners = false, no antialias) -> flips, in float32 (view 1)
   };
   Shape shape = Shape::pillow;
 };
+
+// The order of float operations, each rounded to float32 and none fused, so that all backends give the same bits:
+//   normal(v)  = (v / 255 - mean) / std                                  per channel
+//   scale      = window size / T;  src = max(scale * (i + 0.5) - 0.5, 0);  i0 = floor(src);  i1 = min(i0 + 1, size - 1)
+//   l          = src - i0;  k = 1 - l                                      for rows (ly, ky) and columns (lx, kx)
+//   y          = ky * (kx * normal(v00) + lx * normal(v01)) + ly * (kx * normal(v10) + lx * normal(v11))
+// The output is y, rounded to bfloat16 where that is asked for; flips move it.
 
 /// ImageNet statistics of the 0..1 RGB values: network input = (value / 255 - mean) / std.
 inline constexpr float kImageMean[3] = {0.485f, 0.456f, 0.406f};

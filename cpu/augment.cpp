@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "cpu/cpu_backend.h"
+#include "engine/pillow.h"
+
+// The order of float operations is the one of engine/augment_params.h; this file is compiled without contraction.
+namespace bareseg {
+namespace {
+
+constexpr int64_t kChannels = 3;
+
+using NormalTable = std::array<std::array<float, 256>, kChannels>;
+
+NormalTable make_normal_table() {
+  NormalTable table;
+  for (size_t c = 0; c < kChannels; ++c) {
+    for (size_t v = 0; v < 256; ++v) table[c][v] = (static_cast<float>(v) / 255.0f - kImageMean[c]) / kImageStd[c];
+  }
+  return table;
+}
+
+// Buffers of one thread, reused from image to image.
+struct Scratch {
+  std::vector<uint8_t> coloured, resized;
+};
+
+pillow::Planes planes_in(std::vector<uint8_t>& buffer, int64_t count) {
+  if (static_cast<int64_t>(buffer.size()) < kChannels * count) buffer.resize(static_cast<size_t>(kChannels * count));
+  return {.r = buffer.data(), .g = buffer.data() + count, .b = buffer.data() + 2 * count, .count = count};
+}
+
+void apply_colour(const pillow::Planes& planes, const AugmentParams& p, int64_t side) {
+  if (p.brightness) pillow::brightness(planes, p.brightness_factor);
+  if (p.contrast) pillow::contrast(planes, p.contrast_factor);
+  if (p.saturation) pillow::saturation(planes, p.saturation_factor);
+  if (p.hue) pillow::hue(planes, p.hue_shift);
+  if (p.grey) pillow::grey(planes);
+  if (!p.blur) return;
+  for (uint8_t* plane : {planes.r, planes.g, planes.b}) pillow::gaussian_blur(plane, side, side, p.blur_radius);
+}
+
+// Normalised pixels of a [side, side] picture, with the window's flips.
+template <typename T>
+void write_whole(const pillow::Planes& planes, int64_t side, const CropWindow& window, const NormalTable& normal,
+                 T* out) {
+  const uint8_t* const channel[kChannels] = {planes.r, planes.g, planes.b};
+  for (int64_t y = 0; y < side; ++y) {
+    const int64_t row = (window.flip_vertical ? side - 1 - y : y) * side;
+    for (int64_t x = 0; x < side; ++x, out += kChannels) {
+      const int64_t i = row + (window.flip_horizontal ? side - 1 - x : x);
+      for (size_t c = 0; c < kChannels; ++c) out[c] = T(normal[c][channel[c][i]]);
+    }
+  }
+}
+
+// The two input places and weights that make each output place along one axis of a window.
+struct Axis {
+  Axis(int64_t begin, int64_t in, int64_t out, bool flip) : places(static_cast<size_t>(out)) {
+    const float scale = static_cast<float>(in) / static_cast<float>(out);
+    for (int64_t i = 0; i < out; ++i) {
+      const float source = std::max(scale * (static_cast<float>(i) + 0.5f) - 0.5f, 0.0f);
+      const int64_t low = std::min(static_cast<int64_t>(source), in - 1), high = std::min(low + 1, in - 1);
+      const float upper = source - static_cast<float>(low);
+      places[static_cast<size_t>(flip ? out - 1 - i : i)] = {begin + low, begin + high, 1.0f - upper, upper};
+    }
+  }
+  struct Place {
+    int64_t low, high;
+    float lower, upper;
+  };
+  std::vector<Place> places;
+};
+
+template <typename T>
+void write_window(const pillow::Planes& planes, int64_t side, const CropWindow& window, int64_t out_side,
+                  const NormalTable& normal, T* out) {
+  const Axis rows(window.row, window.height, out_side, window.flip_vertical);
+  const Axis cols(window.col, window.width, out_side, window.flip_horizontal);
+  const uint8_t* const channel[kChannels] = {planes.r, planes.g, planes.b};
+  for (const Axis::Place& row : rows.places) {
+    for (size_t c = 0; c < kChannels; ++c) {
+      const uint8_t* top = channel[c] + row.low * side;
+      const uint8_t* bottom = channel[c] + row.high * side;
+      const float* table = normal[c].data();
+      T* y = out + c;
+      for (const Axis::Place& col : cols.places) {
+        const float above = col.lower * table[top[col.low]] + col.upper * table[top[col.high]];
+        const float below = col.lower * table[bottom[col.low]] + col.upper * table[bottom[col.high]];
+        *y = T(row.lower * above + row.upper * below);
+        y += kChannels;
+      }
+    }
+    out += out_side * kChannels;
+  }
+}
+
+template <typename T>
+void augment_image(const uint8_t* image, int64_t side, const AugmentParams& p, AugmentOptions::Shape shape,
+                   int64_t out_side, const NormalTable& normal, Scratch& scratch, T* out) {
+  const pillow::Planes coloured = planes_in(scratch.coloured, side * side);
+  pillow::split_rgb(image, coloured);
+  apply_colour(coloured, p, side);
+  if (shape == AugmentOptions::Shape::window) {
+    write_window(coloured, side, p.window, out_side, normal, out);
+    return;
+  }
+  if (side == out_side) {
+    write_whole(coloured, side, p.window, normal, out);
+    return;
+  }
+  const pillow::Planes resized = planes_in(scratch.resized, out_side * out_side);
+  const pillow::ResizeWindow whole{.height = out_side, .width = out_side};
+  pillow::resize_bilinear(coloured.r, side, side, 1, out_side, out_side, whole, resized.r);
+  pillow::resize_bilinear(coloured.g, side, side, 1, out_side, out_side, whole, resized.g);
+  pillow::resize_bilinear(coloured.b, side, side, 1, out_side, out_side, whole, resized.b);
+  write_whole(resized, out_side, p.window, normal, out);
+}
+
+}  // namespace
+
+void CpuBackend::augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
+                         Tensor& y) {
+  static const NormalTable normal = make_normal_table();
+  const int64_t count = images.dim(0), side = images.dim(1), out_side = y.dim(1);
+  const uint8_t* in = images.data<uint8_t>();
+  dispatch_float(y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* out = y.data<T>();
+#pragma omp parallel
+    {
+      Scratch scratch;
+#pragma omp for schedule(dynamic)
+      for (int64_t n = 0; n < count; ++n) {
+        augment_image(in + n * side * side * kChannels, side, params[static_cast<size_t>(n)], o.shape, out_side, normal,
+                      scratch, out + n * out_side * out_side * kChannels);
+      }
+    }
+  });
+}
+
+}  // namespace bareseg

@@ -1,0 +1,290 @@
+#include "engine/pillow.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <vector>
+
+namespace bareseg::pillow {
+namespace {
+
+constexpr int kWeightBits = 22;
+constexpr int32_t kHalfWeight = 1 << (kWeightBits - 1);
+
+// Weights of the input pixels that make each output pixel of a window. Every output has the same number of taps, the
+// missing ones weigh 0, and all taps lie inside the input.
+struct Taps {
+  int64_t count = 0;
+  std::vector<int64_t> first;
+  std::vector<int32_t> weights;  // [outputs, count]
+};
+
+Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t length) {
+  const double scale = static_cast<double>(in) / static_cast<double>(out);
+  const double support = std::max(scale, 1.0), inverse = 1.0 / support;
+  Taps taps;
+  taps.count = std::min<int64_t>(in, static_cast<int64_t>(std::ceil(support)) * 2 + 1);
+  taps.first.resize(static_cast<size_t>(length));
+  taps.weights.assign(static_cast<size_t>(length * taps.count), 0);
+  std::vector<double> w(static_cast<size_t>(taps.count));
+  int64_t used = 1;
+  for (int64_t i = 0; i < length; ++i) {
+    const double centre = (static_cast<double>(begin + i) + 0.5) * scale;
+    const int64_t low = std::max<int64_t>(static_cast<int64_t>(centre - support + 0.5), 0);
+    const int64_t high = std::min<int64_t>(static_cast<int64_t>(centre + support + 0.5), in);
+    double sum = 0.0;
+    for (int64_t t = low; t < high; ++t) {
+      const double distance = std::abs((static_cast<double>(t) - centre + 0.5) * inverse);
+      w[static_cast<size_t>(t - low)] = distance < 1.0 ? 1.0 - distance : 0.0;
+      sum += w[static_cast<size_t>(t - low)];
+    }
+    taps.first[static_cast<size_t>(i)] = low;
+    for (int64_t t = 0; t < high - low; ++t) {
+      const double share = sum != 0.0 ? w[static_cast<size_t>(t)] / sum : w[static_cast<size_t>(t)];
+      taps.weights[static_cast<size_t>(i * taps.count + t)] = static_cast<int32_t>(0.5 + share * (1 << kWeightBits));
+    }
+    used = std::max(used, high - low);
+  }
+  // Closes the gap to the widest output's taps and moves those that would leave the input back into it.
+  std::vector<int32_t> packed(static_cast<size_t>(length * used), 0);
+  for (int64_t i = 0; i < length; ++i) {
+    int64_t& first = taps.first[static_cast<size_t>(i)];
+    const int64_t back = std::max<int64_t>(first + used - in, 0);
+    first -= back;
+    for (int64_t t = 0; t + back < used; ++t) {
+      packed[static_cast<size_t>(i * used + t + back)] = taps.weights[static_cast<size_t>(i * taps.count + t)];
+    }
+  }
+  taps.count = used;
+  taps.weights = std::move(packed);
+  return taps;
+}
+
+// The rounded sums need no clipping: weights are not negative and add up to 2^22 within one per tap.
+template <int kChannels, int kTaps>
+void resize_row(const uint8_t* in, const Taps& taps, int64_t length, uint8_t* out) {
+  const int64_t count = kTaps > 0 ? kTaps : taps.count;
+  const int32_t* w = taps.weights.data();
+  for (int64_t i = 0; i < length; ++i, w += count) {
+    const uint8_t* pixel = in + taps.first[static_cast<size_t>(i)] * kChannels;
+    int32_t sum[kChannels];
+    for (int c = 0; c < kChannels; ++c) sum[c] = kHalfWeight;
+    for (int64_t t = 0; t < count; ++t) {
+      for (int c = 0; c < kChannels; ++c) sum[c] += w[t] * pixel[t * kChannels + c];
+    }
+    for (int c = 0; c < kChannels; ++c) out[i * kChannels + c] = static_cast<uint8_t>(sum[c] >> kWeightBits);
+  }
+}
+
+template <int kChannels>
+void resize_row(const uint8_t* in, const Taps& taps, int64_t length, uint8_t* out) {
+  switch (taps.count) {
+    case 2:
+      return resize_row<kChannels, 2>(in, taps, length, out);
+    case 3:
+      return resize_row<kChannels, 3>(in, taps, length, out);
+    case 4:
+      return resize_row<kChannels, 4>(in, taps, length, out);
+    default:
+      return resize_row<kChannels, 0>(in, taps, length, out);
+  }
+}
+
+// out[x] = weighted sum of `count` rows `stride` bytes apart.
+template <int kTaps>
+void resize_column(const uint8_t* in, int64_t stride, const int32_t* w, int64_t width, uint8_t* out) {
+  for (int64_t x = 0; x < width; ++x) {
+    int32_t sum = kHalfWeight;
+    for (int t = 0; t < kTaps; ++t) sum += w[t] * in[t * stride + x];
+    out[x] = static_cast<uint8_t>(sum >> kWeightBits);
+  }
+}
+
+void resize_column(const uint8_t* in, int64_t stride, const int32_t* w, int64_t count, int64_t width, uint8_t* out) {
+  switch (count) {
+    case 1:
+      return resize_column<1>(in, stride, w, width, out);
+    case 2:
+      return resize_column<2>(in, stride, w, width, out);
+    case 3:
+      return resize_column<3>(in, stride, w, width, out);
+    case 4:
+      return resize_column<4>(in, stride, w, width, out);
+    default:
+      break;
+  }
+  constexpr int64_t kStrip = 512;
+  int32_t sum[kStrip];
+  for (int64_t begin = 0; begin < width; begin += kStrip) {
+    const int64_t n = std::min(kStrip, width - begin);
+    std::fill_n(sum, n, kHalfWeight);
+    for (int64_t t = 0; t < count; ++t) {
+      const uint8_t* row = in + t * stride + begin;
+      for (int64_t x = 0; x < n; ++x) sum[x] += w[t] * row[x];
+    }
+    for (int64_t x = 0; x < n; ++x) out[begin + x] = static_cast<uint8_t>(sum[x] >> kWeightBits);
+  }
+}
+
+// Buffers live as long as the thread: an image's planes are large enough that fresh memory would cost page faults.
+uint8_t* scratch(size_t bytes) {
+  thread_local std::vector<uint8_t> buffer;
+  if (buffer.size() < bytes) buffer.resize(bytes);
+  return buffer.data();
+}
+
+}  // namespace
+
+void resize_bilinear(const uint8_t* in, int64_t height, int64_t width, int64_t channels, int64_t out_height,
+                     int64_t out_width, const ResizeWindow& window, uint8_t* out) {
+  const Taps vertical = make_taps(height, out_height, window.row, window.height);
+  const int64_t first_row = *std::min_element(vertical.first.begin(), vertical.first.end());
+  const int64_t last_row = *std::max_element(vertical.first.begin(), vertical.first.end()) + vertical.count;
+  const int64_t pitch = window.width * channels;
+  const uint8_t* rows = in + window.col * channels;  // of input row 0, read `stride` apart
+  int64_t stride = width * channels;
+  if (width != out_width) {
+    const Taps horizontal = make_taps(width, out_width, window.col, window.width);
+    uint8_t* middle = scratch(static_cast<size_t>((last_row - first_row) * pitch));
+    for (int64_t y = first_row; y < last_row; ++y) {
+      const uint8_t* source = in + y * width * channels;
+      uint8_t* target = middle + (y - first_row) * pitch;
+      if (channels == 3) {
+        resize_row<3>(source, horizontal, window.width, target);
+      } else {
+        resize_row<1>(source, horizontal, window.width, target);
+      }
+    }
+    rows = middle - first_row * pitch;
+    stride = pitch;
+  }
+  for (int64_t y = 0; y < window.height; ++y) {
+    const auto i = static_cast<size_t>(y);
+    resize_column(rows + vertical.first[i] * stride, stride, vertical.weights.data() + y * vertical.count,
+                  vertical.count, pitch, out + y * pitch);
+  }
+}
+
+namespace {
+
+// Pillow adds the step up rather than multiplying, from the first pixel on.
+std::vector<int64_t> nearest_places(int64_t in, int64_t out, int64_t begin, int64_t length) {
+  const double step = static_cast<double>(in) / static_cast<double>(out);
+  std::vector<int64_t> places(static_cast<size_t>(length));
+  double place = step * 0.5;
+  for (int64_t i = 0; i < begin + length; ++i, place += step) {
+    if (i >= begin) places[static_cast<size_t>(i - begin)] = std::min(static_cast<int64_t>(place), in - 1);
+  }
+  return places;
+}
+
+}  // namespace
+
+void resize_nearest(const uint8_t* in, int64_t height, int64_t width, int64_t out_height, int64_t out_width,
+                    const ResizeWindow& window, uint8_t* out) {
+  const std::vector<int64_t> rows = nearest_places(height, out_height, window.row, window.height);
+  const std::vector<int64_t> cols = nearest_places(width, out_width, window.col, window.width);
+  for (const int64_t row : rows) {
+    for (const int64_t col : cols) *out++ = in[row * width + col];
+  }
+}
+
+namespace {
+
+// A box of fractional radius: 2 * radius + 1 inner taps and one outer tap at either end.
+struct Box {
+  int64_t radius = 0;
+  uint32_t inner = 0, outer = 0;  // weights, of 2^24
+};
+
+// Radius of the box whose threefold application has the variance of the Gaussian; all intermediate values are float32.
+Box make_box(float sigma) {
+  const float variance = sigma * sigma / 3.0f;
+  const auto length = static_cast<float>(std::sqrt(12.0 * static_cast<double>(variance) + 1.0));
+  const auto whole = static_cast<float>(std::floor((static_cast<double>(length) - 1.0) / 2.0));
+  float part = (2.0f * whole + 1.0f) * (whole * (whole + 1.0f) - 3.0f * variance);
+  part /= 6.0f * (variance - (whole + 1.0f) * (whole + 1.0f));
+  const float radius = whole + part;
+  Box box{.radius = static_cast<int64_t>(radius)};
+  const auto inner_taps = static_cast<uint32_t>(2 * box.radius + 1);
+  box.inner = static_cast<uint32_t>(16777216.0f / (radius * 2.0f + 1.0f));
+  box.outer = (16777216u - inner_taps * box.inner) / 2;
+  return box;
+}
+
+uint8_t box_value(const Box& box, uint32_t inner, uint32_t outer) {
+  return static_cast<uint8_t>((inner * box.inner + outer * box.outer + (1u << 23)) >> 24);
+}
+
+// out[x] = the box over taps[0][x] ... taps[2 * radius + 2][x]: neighbours along a row or a column alike.
+void box_pass(const Box& box, const uint8_t* const* taps, int64_t n, uint8_t* out) {
+  if (box.radius == 0) {
+    const uint8_t *a = taps[0], *b = taps[1], *c = taps[2];
+    for (int64_t x = 0; x < n; ++x) out[x] = box_value(box, b[x], uint32_t{a[x]} + c[x]);
+    return;
+  }
+  if (box.radius == 1) {
+    const uint8_t *a = taps[0], *b = taps[1], *c = taps[2], *d = taps[3], *e = taps[4];
+    for (int64_t x = 0; x < n; ++x) out[x] = box_value(box, uint32_t{b[x]} + c[x] + d[x], uint32_t{a[x]} + e[x]);
+    return;
+  }
+  constexpr int64_t kStrip = 512;
+  const int64_t last = 2 * box.radius + 2;
+  uint32_t sum[kStrip];
+  for (int64_t begin = 0; begin < n; begin += kStrip) {
+    const int64_t length = std::min(kStrip, n - begin);
+    std::fill_n(sum, length, 0u);
+    for (int64_t t = 1; t < last; ++t) {
+      for (int64_t x = 0; x < length; ++x) sum[x] += taps[t][begin + x];
+    }
+    for (int64_t x = begin; x < begin + length; ++x) {
+      out[x] = box_value(box, sum[x - begin], uint32_t{taps[0][x]} + taps[last][x]);
+    }
+  }
+}
+
+constexpr int kBoxPasses = 3;
+
+void blur_rows(const Box& box, const uint8_t* in, int64_t height, int64_t width, uint8_t* out) {
+  const int64_t reach = box.radius + 1;
+  std::vector<uint8_t> padded(static_cast<size_t>(width + 2 * reach));
+  uint8_t* line = padded.data() + reach;
+  std::vector<const uint8_t*> taps;
+  for (int64_t t = -reach; t <= reach; ++t) taps.push_back(line + t);
+  for (int64_t y = 0; y < height; ++y) {
+    const uint8_t* source = in + y * width;
+    for (int pass = 0; pass < kBoxPasses; ++pass) {
+      std::memcpy(line, source, static_cast<size_t>(width));
+      std::fill_n(padded.data(), reach, line[0]);
+      std::fill_n(line + width, reach, line[width - 1]);
+      box_pass(box, taps.data(), width, out + y * width);
+      source = out + y * width;
+    }
+  }
+}
+
+void blur_columns(const Box& box, const uint8_t* in, int64_t height, int64_t width, uint8_t* out) {
+  const int64_t reach = box.radius + 1;
+  std::vector<const uint8_t*> taps(static_cast<size_t>(2 * reach + 1));
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t t = -reach; t <= reach; ++t) {
+      taps[static_cast<size_t>(t + reach)] = in + std::clamp<int64_t>(y + t, 0, height - 1) * width;
+    }
+    box_pass(box, taps.data(), width, out + y * width);
+  }
+}
+
+}  // namespace
+
+void gaussian_blur(uint8_t* plane, int64_t height, int64_t width, float radius) {
+  if (height == 0 || width == 0) return;
+  const Box box = make_box(radius);
+  uint8_t* other = scratch(static_cast<size_t>(height * width));
+  blur_rows(box, plane, height, width, other);
+  blur_columns(box, other, height, width, plane);
+  blur_columns(box, plane, height, width, other);
+  blur_columns(box, other, height, width, plane);
+}
+
+}  // namespace bareseg::pillow
