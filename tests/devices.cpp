@@ -24,17 +24,21 @@ double difference(const F& f, reference::Array x, int64_t i) {
 
 std::vector<Device::Type> all_devices() { return {Device::Type::cpu, Device::Type::emulated, Device::Type::cuda}; }
 
-std::string device_name(const testing::TestParamInfo<Device::Type>& info) {
-  switch (info.param) {
+void PrintTo(Device::Type type, std::ostream* out) {
+  switch (type) {
     case Device::Type::cpu:
-      return "cpu";
+      *out << "cpu";
+      return;
     case Device::Type::emulated:
-      return "emulated";
+      *out << "emulated";
+      return;
     case Device::Type::cuda:
-      break;
+      *out << "cuda";
+      return;
   }
-  return "cuda";
 }
+
+std::string device_name(const testing::TestParamInfo<Device::Type>& info) { return testing::PrintToString(info.param); }
 
 void OpTest::SetUp() {
   try {

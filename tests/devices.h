@@ -21,6 +21,9 @@ inline constexpr uint64_t kTestSeed = 20211210;
 std::vector<Device::Type> all_devices();
 std::string device_name(const testing::TestParamInfo<Device::Type>& info);
 
+/// How GoogleTest prints the parameter of a failed test.
+void PrintTo(Device::Type type, std::ostream* out);
+
 /// Relative error allowed: of float32 arithmetic, or of a result rounded to bfloat16's 8-bit mantissa a few times.
 inline double tolerance(DType dtype) { return dtype == kBFloat16 ? 1e-2 : 1e-5; }
 

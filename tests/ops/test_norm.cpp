@@ -57,11 +57,10 @@ TEST_P(BatchNorm, Gradients) {
   for (const DType dtype : {kFloat32, kBFloat16}) {
     for (const Shape& shape : {Shape{7, 33}, Shape{2, 5, 3, 16}, Shape{3, 7, 5, 7}, Shape{5, 2053}}) {
       for (const BatchNormCase& variant : kVariants) {
-        if (!variant.training) continue;
-        SCOPED_TRACE(testing::Message() << shape << " " << dtype << " relu " << variant.relu << " residual "
-                                        << variant.residual);
+        SCOPED_TRACE(testing::Message() << shape << " " << dtype << " training " << variant.training << " relu "
+                                        << variant.relu << " residual " << variant.residual);
         const BatchNormInputs in = draw(shape, dtype, variant.residual);
-        const BatchNormOptions o{.eps = 1e-3f, .relu = variant.relu};
+        const BatchNormOptions o{.training = variant.training, .eps = 1e-3f, .relu = variant.relu};
         const reference::Array x = reference::from(in.x), w = reference::from(in.weight), b = reference::from(in.bias),
                                r = reference::from(in.residual);
         const auto run = [&](const Tensor& a, const Tensor& weight, const Tensor& bias, const Tensor& residual) {
