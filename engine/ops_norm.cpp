@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "engine/ops.h"
 
 namespace bareseg {
@@ -6,6 +8,13 @@ namespace {
 void check_channel(const char* name, const Tensor& t, const Tensor& x) {
   BS_CHECK(t.defined() && t.dtype() == kFloat32 && t.shape() == Shape{x.dim(-1)}, "batch_norm: ", name,
            " must be float32 [", x.dim(-1), "], got ", t.defined() ? concat(t.dtype(), " ", t.shape()) : "undefined");
+}
+
+// 1 / sqrt(var + eps) of statistics that do not change; they are few, so the host computes them.
+Tensor inverse_std(const Tensor& var, float eps) {
+  std::vector<float> values = var.to_vector<float>();
+  for (float& value : values) value = 1.0f / std::sqrt(value + eps);
+  return Tensor::from(values, var.shape(), var.device());
 }
 
 }  // namespace
@@ -26,13 +35,17 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Ten
            x.shape());
   Backend& device = backend(x.device());
   Tensor y = Tensor::empty_like(x);
-  if (!o.training && !needs_graph({x, weight, bias, residual})) {
+  Tensor mean, inv_std;
+  if (o.training) {
+    mean = Tensor::empty(weight.shape(), kFloat32, x.device());
+    inv_std = Tensor::empty_like(mean);
+    device.batch_norm_train(x, weight, bias, residual, o, running_mean, running_var, mean, inv_std, y);
+  } else {
     device.batch_norm_eval(x, weight, bias, residual, o, running_mean, running_var, y);
-    return y;
+    if (!needs_graph({x, weight, bias, residual})) return y;
+    mean = running_mean.clone();
+    inv_std = inverse_std(running_var, o.eps);
   }
-  BS_CHECK(o.training, "batch_norm: the gradient is defined for training statistics only; use NoGrad in evaluation");
-  Tensor mean = Tensor::empty(weight.shape(), kFloat32, x.device()), inv_std = Tensor::empty_like(mean);
-  device.batch_norm_train(x, weight, bias, residual, o, running_mean, running_var, mean, inv_std, y);
   const bool wants_residual = residual.defined() && residual.requires_grad();
   return record(
       "batch_norm", {x, weight, bias, residual}, y,
