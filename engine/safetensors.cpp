@@ -152,12 +152,15 @@ class HeaderReader final : public nlohmann::json_sax<json> {
   std::set<std::string> names_;
 };
 
+Shape shape_of(const HeaderEntry& entry) { return {entry.shape.data(), static_cast<int>(entry.shape.size())}; }
+
 int64_t bytes_of(const HeaderEntry& entry, const std::string& origin) {
-  const Shape shape(entry.shape.data(), static_cast<int>(entry.shape.size()));
-  int64_t bytes = 0;
-  BS_CHECK(!__builtin_mul_overflow(shape.count(), size_of(*entry.type), &bytes), origin, ": tensor \"", entry.name,
-           "\" of shape ", shape, " has more bytes than int64 counts");
-  return bytes;
+  int64_t bytes = size_of(*entry.type);
+  for (const int64_t dim : entry.shape) {
+    BS_CHECK(!__builtin_mul_overflow(bytes, std::max<int64_t>(dim, 1), &bytes), origin, ": tensor \"", entry.name,
+             "\" has more bytes than int64 counts");
+  }
+  return shape_of(entry).count() == 0 ? 0 : bytes;
 }
 
 // Every byte of the data must belong to exactly one tensor.
@@ -269,7 +272,7 @@ SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::s
   SafetensorsFile file;
   file.metadata = std::move(reader.metadata);
   for (HeaderEntry& entry : reader.entries) {
-    const Shape shape(entry.shape.data(), static_cast<int>(entry.shape.size()));
+    const Shape shape = shape_of(entry);
     Tensor tensor = Tensor::empty(shape, memory_type(*entry.type));
     convert_elements(*entry.type, data.data() + entry.offsets[0], shape.count(), tensor.raw());
     file.tensors.push_back({std::move(entry.name), std::move(tensor)});

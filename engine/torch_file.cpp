@@ -98,12 +98,16 @@ void keep_storage(TorchContents& contents, const std::string& key, const Storage
   contents.storages.emplace(key, std::move(bytes));
 }
 
-void check_legacy_head(const PickleValue& magic, const PickleValue& version, const PickleValue& system) {
+// The first three pickles: magic number, version, system.
+void read_legacy_head(Unpickler& pickles) {
+  const PickleValue& magic = *pickles.load();
   const bool magic_valid =
       magic.kind == PickleKind::opaque && magic.items.size() == 1 && magic.items[0]->text == kMagic;
   BS_CHECK(magic_valid, "not a PyTorch file: its first pickle is not PyTorch's magic number");
+  const PickleValue& version = *pickles.load();
   BS_CHECK(version.kind == PickleKind::integer && version.integer == kLegacyVersion,
            "expected version 1001 of PyTorch's legacy format");
+  const PickleValue& system = *pickles.load();
   BS_CHECK(system.kind == PickleKind::dict, "the system description is not a dict");
   for (size_t i = 0; i + 1 < system.items.size(); i += 2) {
     BS_CHECK(system.items[i]->text != "little_endian" || system.items[i + 1]->integer == 1,
@@ -115,10 +119,7 @@ void check_legacy_head(const PickleValue& magic, const PickleValue& version, con
 // int64 element count and the elements.
 void parse_legacy(std::span<const std::byte> bytes, TorchContents& contents) {
   Unpickler pickles(bytes, contents.arena);
-  const PickleValue* magic = pickles.load();
-  const PickleValue* version = pickles.load();
-  const PickleValue* system = pickles.load();
-  check_legacy_head(*magic, *version, *system);
+  read_legacy_head(pickles);
   contents.root = pickles.load();
   const PickleValue* keys = pickles.load();
   BS_CHECK(keys->kind == PickleKind::list, "the list of storage keys is missing");

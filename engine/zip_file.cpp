@@ -3,9 +3,8 @@
 #include <minizip/unzip.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
-#include <memory>
+#include <string_view>
 
 #include "engine/error.h"
 
@@ -13,6 +12,8 @@ namespace bareseg {
 namespace {
 
 constexpr uint64_t kMaxInflation = 32, kFreeInflation = 16 << 20;
+constexpr std::string_view kEndSignature = "PK\x05\x06";
+constexpr size_t kEndBytes = 22;
 constexpr size_t kMaxNameBytes = 65536;  // the format's limit, with the closing zero
 
 // The stream that minizip reads from.
@@ -60,10 +61,14 @@ int no_error(voidpf, voidpf) { return 0; }
 }  // namespace
 
 ZipFile::ZipFile(std::span<const std::byte> bytes) : bytes_(bytes) {
+  // minizip would take an archive whose last record is cut.
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const size_t end = text.rfind(kEndSignature);
+  BS_CHECK(end != std::string_view::npos && text.size() - end >= kEndBytes, "not a zip archive, or cut");
   zlib_filefunc64_def functions = {open_cursor, read_cursor,  refuse_write, tell_cursor,
                                    seek_cursor, close_cursor, no_error,     &bytes_};
   archive_ = unzOpen2_64("", &functions);
-  BS_CHECK(archive_ != nullptr, "not a zip archive, or cut");
+  BS_CHECK(archive_ != nullptr, "the zip directory is damaged");
   try {
     read_directory();
   } catch (...) {
