@@ -1,0 +1,45 @@
+#include "engine/augment.h"
+
+#include <cmath>
+
+#include "engine/backend.h"
+
+namespace bareseg {
+namespace {
+
+// Far beyond use; keeps the sums of the box passes within 32 bits.
+constexpr float kMaxBlurRadius = 1000.0f;
+
+void check_params(const AugmentParams& p, const AugmentOptions& o, int64_t image, int64_t side) {
+  for (const float factor : {p.brightness_factor, p.contrast_factor, p.saturation_factor}) {
+    BS_CHECK(factor >= 0.0f && factor <= 1000.0f, "augment: factors must lie in [0, 1000], got ", factor, " for image ",
+             image);
+  }
+  BS_CHECK(std::abs(p.blur_radius) <= kMaxBlurRadius, "augment: blur_radius must lie in [-", kMaxBlurRadius, ", ",
+           kMaxBlurRadius, "], got ", p.blur_radius, " for image ", image);
+  if (o.shape != AugmentOptions::Shape::window) return;
+  const CropWindow& w = p.window;
+  BS_CHECK(w.height > 0 && w.width > 0 && w.row >= 0 && w.col >= 0 && int64_t{w.row} + w.height <= side &&
+               int64_t{w.col} + w.width <= side,
+           "augment: the window must lie inside the image of side ", side, ", got rows ", w.row, " + ", w.height,
+           ", columns ", w.col, " + ", w.width, " for image ", image);
+}
+
+}  // namespace
+
+Tensor augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side,
+               DType dtype) {
+  BS_CHECK(images.dtype() == kUInt8 && images.rank() == 4 && images.dim(1) > 0 && images.dim(1) == images.dim(2) &&
+               images.dim(3) == 3,
+           "augment: images must be uint8 [N, S, S, 3] with S > 0, got ", images.dtype(), " ", images.shape());
+  BS_CHECK(static_cast<int64_t>(params.size()) == images.dim(0), "augment: expected ", images.dim(0),
+           " parameters, one per image, got ", params.size());
+  BS_CHECK(side > 0, "augment: side must be positive, got ", side);
+  BS_CHECK(is_float(dtype), "augment: dtype must be float32 or bfloat16, got ", dtype);
+  for (size_t n = 0; n < params.size(); ++n) check_params(params[n], options, static_cast<int64_t>(n), images.dim(1));
+  Tensor y = Tensor::empty({images.dim(0), side, side, 3}, dtype, images.device());
+  if (y.count() > 0) backend(images.device()).augment(images, params, options, y);
+  return y;
+}
+
+}  // namespace bareseg

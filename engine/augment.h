@@ -1,0 +1,22 @@
+// The augmentation of a batch, checked: the one door to Backend::augment.
+#pragma once
+
+#include <span>
+
+#include "engine/augment_params.h"
+#include "engine/tensor.h"
+
+namespace bareseg {
+
+/// Colours, shapes and normalises images: engine/augment_params.h says how. Outside the graph.
+///
+/// @param images  uint8 [N, S, S, 3], RGB.
+/// @param params  one per image; with Shape::window each window lies inside [S, S].
+/// @param side    T > 0.
+/// @param dtype   float32 or bfloat16.
+/// @return        dtype [N, T, T, 3] on the device of images.
+/// @throws Error on any other argument.
+Tensor augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side,
+               DType dtype = kFloat32);
+
+}  // namespace bareseg
