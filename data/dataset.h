@@ -38,17 +38,29 @@ class Dataset {
   virtual int64_t thing_classes() const { return 0; }
 };
 
-enum class Split { train, val };  // val: what is scored; data sets document which of their own splits that is
+enum class Split { train, val };  // val: what is scored
 
+/// Kinds and what they read below `root`:
+///   scenes      nothing; rendered by the program (data/scenes.h)
+///   folder      images/SPLIT, labels/SPLIT (optional), SPLIT.txt (ids, optional), classes.txt (with labels);
+///               train: "train", val: "val"
+///   camvid      the same layout; train: "train", val: "val" and "test"; a missing classes.txt is built in
+///   images      every photograph below root, no labels, turned as its EXIF record says
+///   coco-stuff  images/SPLIT, annotations/SPLIT, curated/SPLIT/Coco164kFull_Stuff_Coarse_7.txt; "train2017",
+///   "val2017";
+///               27 classes, 12 of them things
+///   cityscapes  leftImg8bit/SPLIT/CITY, annotations/gtFine or gtFine; train: those of "test" and "train_extra" that
+///               exist, else "train"; val: those of "val" and "train" that exist, as PiCIE's authors score
+/// Labels are used where every split has a label folder; images of kinds that can have labels are read as stored.
 struct DatasetOptions {
-  std::string kind = "scenes";   // scenes, camvid, folder, images, coco-stuff, cityscapes
-  std::filesystem::path root;    // unused by scenes
-  std::filesystem::path list;    // text file of ids, one per line, in place of the split's own list; optional
-  std::string splits;            // folder kind: comma-separated folders in place of the default of the split; optional
-  int64_t scenes = 256;          // scenes: how many images the split has
-  int64_t scene_size = 160;      // scenes: side in pixels
-  uint64_t seed = 1;             // scenes: what is rendered
-  bool cityscapes_19 = false;    // cityscapes: the 19 evaluation classes in place of 27
+  std::string kind = "scenes";
+  std::filesystem::path root;  // unused by scenes
+  std::filesystem::path list;  // text file of ids, one per line, in place of the splits' own lists; optional
+  std::string splits;          // comma-separated folders in place of the usual ones; unused by scenes and images
+  int64_t scenes = 256;        // scenes: how many images the split has
+  int64_t scene_size = 160;    // scenes: side in pixels
+  uint64_t seed = 1;           // scenes: what is rendered
+  bool cityscapes_19 = false;  // cityscapes: the 19 evaluation classes in place of 27
 };
 
 /// Opens a data set. Files are listed and paired, not decoded.
