@@ -202,31 +202,32 @@ const char* disk_name(DType dtype) {
 std::string quoted(const std::string& text) { return json(text).dump(); }
 
 std::string header_of(const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
-  std::string header = "{";
-  const auto add = [&](const std::string& key, const std::string& value) {
-    header += (header.back() == '{' ? "" : ",") + quoted(key) + ":" + value;
-  };
+  std::ostringstream out;
+  const char* separator = "{";
   if (!metadata.empty()) {
-    std::string fields;
+    out << "{" << quoted(kMetadata) << ":";
     for (const auto& [key, value] : metadata) {
-      fields += (fields.empty() ? "" : ",") + quoted(key) + ":" + quoted(value);
+      out << separator << quoted(key) << ":" << quoted(value);
+      separator = ",";
     }
-    add(kMetadata, "{" + fields + "}");
+    out << "}";
   }
   std::set<std::string> names = {kMetadata};
   int64_t begin = 0;
   for (const auto& [name, tensor] : tensors) {
     BS_CHECK(names.insert(name).second, "the name \"", name, "\" occurs twice or is reserved");
     BS_CHECK(tensor.defined(), "tensor \"", name, "\" is undefined");
-    std::string shape;
-    for (int i = 0; i < tensor.rank(); ++i) shape += (i > 0 ? "," : "") + std::to_string(tensor.dim(i));
+    out << separator << quoted(name) << ":{\"dtype\":\"" << disk_name(tensor.dtype()) << "\",\"shape\":[";
+    for (int i = 0; i < tensor.rank(); ++i) out << (i > 0 ? "," : "") << tensor.dim(i);
     const int64_t end = begin + tensor.bytes();
-    add(name, concat("{\"dtype\":\"", disk_name(tensor.dtype()), "\",\"shape\":[", shape, "],\"data_offsets\":[", begin,
-                     ",", end, "]}"));
+    out << "],\"data_offsets\":[" << begin << "," << end << "]}";
+    separator = ",";
     begin = end;
   }
-  header += "}";
-  header.append((8 - header.size() % 8) % 8, ' ');  // the data starts aligned
+  if (*separator == '{') out << "{";
+  out << "}";
+  std::string header = out.str();
+  header.resize((header.size() + 7) / 8 * 8, ' ');  // the data starts aligned
   return header;
 }
 

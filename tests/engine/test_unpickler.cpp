@@ -190,7 +190,8 @@ TEST(Unpickler, MalformedPickles) {
       {"\xff", "opcode 255"},
   };
   for (const auto& [object, expected] : cases) {
-    const std::string message = error_of([&] { parse(file_of(object)); });
+    const std::string file = file_of(object);
+    const std::string message = error_of([&] { parse(file); });
     EXPECT_TRUE(message.starts_with("f: ")) << message;
     EXPECT_NE(message.find(expected), std::string::npos) << message << "\nexpected: " << expected;
   }
