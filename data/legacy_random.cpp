@@ -81,6 +81,8 @@ uint32_t NumpyRandom::randint(uint32_t high) {
   return at_most(high - 1);
 }
 
+double NumpyRandom::uniform(double low, double high) { return low + (high - low) * random(); }
+
 std::vector<int64_t> NumpyRandom::permutation(int64_t n) {
   BS_CHECK(n >= 0 && n <= std::numeric_limits<uint32_t>::max(),
            "NumpyRandom::permutation: n must lie in [0, 2^32), got ", n);
@@ -102,5 +104,7 @@ std::vector<uint32_t> words(uint64_t seed) {
 }  // namespace
 
 PythonRandom::PythonRandom(uint64_t seed) : generator_(Mt19937::from_array(words(seed))) {}
+
+double PythonRandom::uniform(double low, double high) { return low + (high - low) * random(); }
 
 }  // namespace bareseg

@@ -38,7 +38,7 @@ class NumpyRandom {
   /// random_sample(): uniform in [0, 1).
   double random() { return generator_.next_double(); }
   /// uniform(low, high).
-  double uniform(double low, double high) { return low + (high - low) * random(); }
+  double uniform(double low, double high);
   /// randint(high): uniform integer in [0, high). randint(1) is 0 and draws nothing.
   /// @throws Error when high is 0.
   uint32_t randint(uint32_t high);
@@ -59,7 +59,7 @@ class PythonRandom {
   /// random(): uniform in [0, 1).
   double random() { return generator_.next_double(); }
   /// uniform(low, high).
-  double uniform(double low, double high) { return low + (high - low) * random(); }
+  double uniform(double low, double high);
 
  private:
   Mt19937 generator_;

@@ -1,0 +1,153 @@
+#include "engine/pillow.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/data/golden_pillow.h"
+
+namespace bareseg {
+namespace {
+
+using golden::Record;
+
+struct PlanarImage {
+  explicit PlanarImage(const std::vector<uint8_t>& rgb) : bytes(rgb.size()) {
+    const auto n = static_cast<int64_t>(rgb.size() / 3);
+    planes = {.r = bytes.data(), .g = bytes.data() + n, .b = bytes.data() + 2 * n, .count = n};
+    pillow::split_rgb(rgb.data(), planes);
+  }
+  std::vector<uint8_t> rgb() const {
+    std::vector<uint8_t> out(bytes.size());
+    pillow::join_rgb(planes, out.data());
+    return out;
+  }
+  std::vector<uint8_t> bytes;
+  pillow::Planes planes;
+};
+
+TEST(Pillow, ColourOpsEqualPillow) {
+  for (const Record& r :
+       golden::records({golden::brightness, golden::contrast, golden::saturation, golden::hue, golden::grey})) {
+    PlanarImage image(r.picture);
+    switch (r.op) {
+      case golden::brightness:
+        pillow::brightness(image.planes, r.params[0]);
+        break;
+      case golden::contrast:
+        pillow::contrast(image.planes, r.params[0]);
+        break;
+      case golden::saturation:
+        pillow::saturation(image.planes, r.params[0]);
+        break;
+      case golden::hue:
+        pillow::hue(image.planes, static_cast<int32_t>(r.params[0]));
+        break;
+      default:
+        pillow::grey(image.planes);
+        break;
+    }
+    EXPECT_EQ(image.rgb(), r.result) << golden::describe(r);
+  }
+}
+
+TEST(Pillow, BlurEqualsPillow) {
+  for (const Record& r : golden::records({golden::blur})) {
+    std::vector<uint8_t> got(r.picture.size());
+    if (r.channels == 1) {
+      got = r.picture;
+      pillow::gaussian_blur(got.data(), r.height, r.width, r.params[0]);
+    } else {
+      PlanarImage image(r.picture);
+      for (uint8_t* plane : {image.planes.r, image.planes.g, image.planes.b}) {
+        pillow::gaussian_blur(plane, r.height, r.width, r.params[0]);
+      }
+      got = image.rgb();
+    }
+    EXPECT_EQ(got, r.result) << golden::describe(r);
+  }
+}
+
+TEST(Pillow, BlurIgnoresTheSignOfTheRadius) {
+  const std::vector<uint8_t> picture = golden::picture_of(7, 33 * 19, 255);
+  std::vector<uint8_t> positive = picture, negative = picture;
+  pillow::gaussian_blur(positive.data(), 33, 19, 1.3f);
+  pillow::gaussian_blur(negative.data(), 33, 19, -1.3f);
+  EXPECT_EQ(positive, negative);
+  EXPECT_NE(positive, picture);
+}
+
+// The file's window and parts of it: a part of the result must equal the result's part.
+TEST(Pillow, ResizeEqualsPillow) {
+  for (const Record& r : golden::records({golden::resize, golden::nearest})) {
+    const int64_t h = r.out_height, w = r.out_width, c = r.channels;
+    const pillow::ResizeWindow whole{.height = h, .width = w};
+    const pillow::ResizeWindow part{.row = h / 3, .col = w / 2, .height = h - h / 3 - h / 4, .width = w - w / 2};
+    for (const pillow::ResizeWindow& win : {whole, part}) {
+      std::vector<uint8_t> got(static_cast<size_t>(win.height * win.width * c)), expected;
+      if (r.op == golden::resize) {
+        pillow::resize_bilinear(r.picture.data(), r.height, r.width, c, h, w, win, got.data());
+      } else {
+        pillow::resize_nearest(r.picture.data(), r.height, r.width, h, w, win, got.data());
+      }
+      for (int64_t y = win.row; y < win.row + win.height; ++y) {
+        const auto begin = r.result.begin() + (y * w + win.col) * c;
+        expected.insert(expected.end(), begin, begin + win.width * c);
+      }
+      EXPECT_EQ(got, expected) << golden::describe(r);
+    }
+  }
+}
+
+// Pillow's conversions as its C code has them (section 5.3), to the precision of each variable.
+void pillow_hue_shift(uint8_t* rgb, int32_t shift) {
+  const int32_t r = rgb[0], g = rgb[1], b = rgb[2];
+  const int32_t v = std::max({r, g, b}), low = std::min({r, g, b});
+  if (v == low) return;
+  const auto c = static_cast<float>(v - low);
+  const float rc = static_cast<float>(v - r) / c, gc = static_cast<float>(v - g) / c;
+  const float bc = static_cast<float>(v - b) / c, ratio = c / static_cast<float>(v);
+  float h = bc - gc;
+  if (r != v) h = static_cast<float>(g == v ? 2.0 + rc - bc : 4.0 + gc - rc);
+  h = static_cast<float>(std::fmod(h / 6.0 + 1.0, 1.0));
+  const int32_t hue = (static_cast<int32_t>(h * 255.0) + shift) & 255, s = static_cast<int32_t>(ratio * 255.0);
+  if (s == 0) {
+    std::fill_n(rgb, 3, static_cast<uint8_t>(v));
+    return;
+  }
+  const double place = hue * 6.0 / 255.0;
+  const int32_t sector = static_cast<int32_t>(place);
+  const auto t = static_cast<float>(place - sector), part = static_cast<float>(s / 255.0);
+  const volatile float product = part * t;  // volatile: no fused multiply-add
+  const volatile double rest = part * (1.0 - t);
+  const auto p = static_cast<uint8_t>(std::round(v * (1.0 - part)));
+  const auto q = static_cast<uint8_t>(std::round(v * (1.0 - product)));
+  const auto u = static_cast<uint8_t>(std::round(v * (1.0 - rest)));
+  const auto top = static_cast<uint8_t>(v);
+  const uint8_t choices[6][3] = {{top, u, p}, {q, top, p}, {p, top, u}, {p, q, top}, {u, p, top}, {top, p, q}};
+  std::copy_n(choices[sector % 6], 3, rgb);
+}
+
+TEST(Pillow, HueOfEveryColourEqualsThePlainFormula) {
+  constexpr int64_t kPart = 1 << 16;
+  int64_t wrong = 0;
+  for (int32_t red = 0; red < 256; ++red) {
+    const int32_t shift = (red * 37) % 256 - 128;  // every shift over the run of reds
+    std::vector<uint8_t> rgb(3 * kPart);
+    for (int64_t i = 0; i < kPart; ++i) {
+      rgb[static_cast<size_t>(3 * i)] = static_cast<uint8_t>(red);
+      rgb[static_cast<size_t>(3 * i + 1)] = static_cast<uint8_t>(i >> 8);
+      rgb[static_cast<size_t>(3 * i + 2)] = static_cast<uint8_t>(i);
+    }
+    PlanarImage image(rgb);
+    pillow::hue(image.planes, shift);
+    for (int64_t i = 0; i < kPart; ++i) pillow_hue_shift(&rgb[static_cast<size_t>(3 * i)], shift);
+    const std::vector<uint8_t> got = image.rgb();
+    for (size_t i = 0; i < rgb.size(); ++i) wrong += got[i] != rgb[i];
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace bareseg
