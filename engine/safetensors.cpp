@@ -166,6 +166,7 @@ int64_t bytes_of(const HeaderEntry& entry, const std::string& origin) {
 // Every byte of the data must belong to exactly one tensor.
 void check_offsets(const std::vector<HeaderEntry>& entries, int64_t data_bytes, const std::string& origin) {
   std::vector<const HeaderEntry*> order;
+  order.reserve(entries.size());
   for (const HeaderEntry& entry : entries) order.push_back(&entry);
   std::sort(order.begin(), order.end(),
             [](const HeaderEntry* a, const HeaderEntry* b) { return a->offsets < b->offsets; });
