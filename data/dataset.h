@@ -54,13 +54,13 @@ enum class Split { train, val };  // val: what is scored
 /// Labels are used where every split has a label folder; images of kinds that can have labels are read as stored.
 struct DatasetOptions {
   std::string kind = "scenes";
-  std::filesystem::path root;  // unused by scenes
-  std::filesystem::path list;  // text file of ids, one per line, in place of the splits' own lists; optional
-  std::string splits;          // comma-separated folders in place of the usual ones; unused by scenes and images
-  int64_t scenes = 256;        // scenes: how many images the split has
-  int64_t scene_size = 160;    // scenes: side in pixels
-  uint64_t seed = 1;           // scenes: what is rendered
-  bool cityscapes_19 = false;  // cityscapes: the 19 evaluation classes in place of 27
+  std::filesystem::path root = {};  // unused by scenes
+  std::filesystem::path list = {};  // text file of ids, one per line, in place of the splits' own lists; optional
+  std::string splits = {};          // comma-separated folders in place of the usual ones; unused by scenes and images
+  int64_t scenes = 256;             // scenes: how many images the split has
+  int64_t scene_size = 160;         // scenes: side in pixels
+  uint64_t seed = 1;                // scenes: what is rendered
+  bool cityscapes_19 = false;       // cityscapes: the 19 evaluation classes in place of 27
 };
 
 /// Opens a data set. Files are listed and paired, not decoded.
