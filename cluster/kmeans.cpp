@@ -1,0 +1,192 @@
+#include "cluster/kmeans.h"
+
+#include <cmath>
+#include <random>
+
+#include "cluster/kmeans_start.h"
+
+namespace bareseg {
+namespace {
+
+constexpr float kSplit = 1.0f / 1024.0f;
+constexpr uint32_t kRepairSeed = 1234;
+
+void check_points(const Tensor& points, const char* op) {
+  BS_CHECK(points.defined() && points.rank() == 2 && points.dim(1) > 0, op, ": points must be [N, D] with D > 0, got ",
+           points.defined() ? concat(points.shape()) : "an undefined tensor");
+  BS_CHECK(is_float(points.dtype()), op, ": points must be float32 or bfloat16, got ", points.dtype());
+}
+
+// Splits large clusters until none is empty; faiss' km_update_centroids. counts are whole when it begins.
+int64_t repair_empty(std::vector<float>& centroids, std::vector<double>& counts, int64_t n) {
+  const size_t clusters = counts.size(), dims = centroids.size() / clusters;
+  std::mt19937 generator(kRepairSeed);
+  int64_t repaired = 0;
+  for (size_t i = 0; i < clusters; ++i) {
+    if (counts[i] != 0.0) continue;
+    size_t j = 0;
+    for (;; j = (j + 1) % clusters) {
+      const auto accept = static_cast<float>(
+          (counts[j] - 1.0) / static_cast<double>(static_cast<float>(n - static_cast<int64_t>(clusters))));
+      if (static_cast<float>(generator()) * 0x1p-32f < accept) break;
+    }
+    for (size_t d = 0; d < dims; ++d) {
+      const float change = d % 2 == 0 ? kSplit : -kSplit;
+      const float value = centroids[j * dims + d];
+      centroids[i * dims + d] = value * (1.0f + change);
+      centroids[j * dims + d] = value * (1.0f - change);
+    }
+    counts[i] = counts[j] / 2.0;
+    counts[j] -= counts[i];
+    ++repaired;
+  }
+  return repaired;
+}
+
+// One pass over the points and its results on the host.
+struct Pass {
+  std::vector<float> sums;      // [K, D]
+  std::vector<int64_t> counts;  // [K]
+  double inertia;
+};
+
+Pass accumulate(const Tensor& points, const Tensor& centroids) {
+  const Device device = points.device();
+  Tensor labels;
+  Tensor sums = Tensor::empty_like(centroids);
+  Tensor counts = Tensor::empty({centroids.dim(0)}, kInt64, device);
+  Tensor inertia = Tensor::empty({1}, kFloat32, device);
+  backend(device).kmeans_accumulate(points, centroids, Metric::euclidean, labels, sums, counts, inertia);
+  Pass pass{sums.to_vector<float>(), counts.to_vector<int64_t>(), inertia.item()};
+  BS_CHECK(std::isfinite(pass.inertia),
+           "kmeans: points must be finite and their squared distances fit float32, but the inertia is ", pass.inertia);
+  return pass;
+}
+
+}  // namespace
+
+KMeansResult kmeans(const Tensor& points, const KMeansOptions& options) {
+  check_points(points, "kmeans");
+  const int64_t n = points.dim(0), clusters = options.clusters;
+  BS_CHECK(clusters >= 1 && clusters <= n, "kmeans: the number of clusters must be in [1, ", n,
+           "], the number of points, got ", clusters);
+  BS_CHECK(options.iterations >= 0, "kmeans: iterations must not be negative, got ", options.iterations);
+  KMeansResult result;
+  result.centroids = start_centroids(points, options);
+  const size_t dims = static_cast<size_t>(points.dim(1));
+  for (int64_t iteration = 0; iteration < options.iterations; ++iteration) {
+    Pass pass = accumulate(points, result.centroids);
+    std::vector<double> sizes(pass.counts.begin(), pass.counts.end());
+    for (size_t k = 0; k < sizes.size(); ++k)
+      for (size_t d = 0; d < dims && sizes[k] > 0.0; ++d) pass.sums[k * dims + d] /= static_cast<float>(sizes[k]);
+    const int64_t repaired = repair_empty(pass.sums, sizes, n);
+    result.centroids = Tensor::from(pass.sums, result.centroids.shape(), points.device());
+    result.iterations.push_back({pass.inertia, repaired});
+  }
+  Pass last = accumulate(points, result.centroids);
+  result.counts = std::move(last.counts);
+  result.loss = last.inertia / static_cast<double>(n);
+  return result;
+}
+
+Tensor assign_clusters(const Tensor& points, const Tensor& centroids, Metric metric) {
+  check_points(points, "assign_clusters");
+  BS_CHECK(centroids.defined() && centroids.rank() == 2 && centroids.dtype() == kFloat32 && centroids.dim(0) > 0 &&
+               centroids.dim(1) == points.dim(1) && centroids.device() == points.device(),
+           "assign_clusters: centroids must be float32 [K, ", points.dim(1), "] on ", points.device(), ", got ",
+           centroids.defined() ? concat(centroids.dtype(), " ", centroids.shape(), " on ", centroids.device())
+                               : "an undefined tensor");
+  Tensor labels = Tensor::empty({points.dim(0)}, centroids.dim(0) <= 256 ? kUInt8 : kInt32, points.device());
+  backend(points.device()).kmeans_assign(points, centroids, metric, labels);
+  return labels;
+}
+
+MiniBatchKMeans::MiniBatchKMeans(const MiniBatchKMeansOptions& options, int64_t total_batches)
+    : options_(options), total_(total_batches), first_(std::min(options.init_batches, total_batches)) {
+  BS_CHECK(options.init_batches > 0 && options.num_batches > 0 && total_batches > 0,
+           "MiniBatchKMeans: init_batches, num_batches and the total must be positive, got ", options.init_batches,
+           ", ", options.num_batches, " and ", total_batches);
+}
+
+void MiniBatchKMeans::add(const Tensor& batch) {
+  check_points(batch, "MiniBatchKMeans");
+  BS_CHECK(added_ < total_, "MiniBatchKMeans: ", total_, " batches were promised, got one more");
+  if (added_ == 0) rows_per_batch_ = batch.dim(0);
+  BS_CHECK(batch.dim(0) <= rows_per_batch_, "MiniBatchKMeans: the first batch has ", rows_per_batch_,
+           " points and later ones must not have more, got ", batch.dim(0));
+  ++added_;
+  ++counter_;
+  const int64_t group = groups_ == 0 ? first_ : options_.num_batches;
+  if (group == 1) {
+    process(batch);
+    return;
+  }
+  if (!buffer_.defined())
+    buffer_ = Tensor::empty({group * rows_per_batch_, batch.dim(1)}, batch.dtype(), batch.device());
+  BS_CHECK(batch.dim(1) == buffer_.dim(1) && batch.dtype() == buffer_.dtype() && batch.device() == buffer_.device(),
+           "MiniBatchKMeans: batches must be ", buffer_.dtype(), " [n, ", buffer_.dim(1), "] on ", buffer_.device(),
+           ", got ", batch.dtype(), " ", batch.shape(), " on ", batch.device());
+  Tensor place = buffer_.rows(buffered_rows_, buffered_rows_ + batch.dim(0));
+  backend(batch.device()).copy(batch, place);
+  buffered_rows_ += batch.dim(0);
+  if (counter_ < first_) return;
+  process(buffer_.rows(0, buffered_rows_));
+}
+
+void MiniBatchKMeans::process(const Tensor& points) {
+  if (groups_ == 0) {
+    KMeansResult result = kmeans(points, options_.kmeans);
+    centroids_ = result.centroids;
+    counts_ = std::move(result.counts);
+    iterations_ = std::move(result.iterations);
+    loss_sum_ = result.loss;
+    buffer_ = {};  // the first group may be far larger than the others
+  } else {
+    move_centroids(points);
+  }
+  ++groups_;
+  buffered_rows_ = 0;
+  counter_ = first_ - options_.num_batches;
+}
+
+void MiniBatchKMeans::move_centroids(const Tensor& points) {
+  BS_CHECK(points.dim(1) == centroids_.dim(1) && points.device() == centroids_.device(),
+           "MiniBatchKMeans: batches must be [n, ", centroids_.dim(1), "] on ", centroids_.device(), ", got ",
+           points.shape(), " on ", points.device());
+  const Pass pass = accumulate(points, centroids_);
+  std::vector<float> centroids = centroids_.to_vector<float>();
+  const size_t dims = static_cast<size_t>(points.dim(1));
+  for (size_t k = 0; k < counts_.size(); ++k) {
+    if (pass.counts[k] == 0) continue;
+    counts_[k] += pass.counts[k];
+    const double arrived = static_cast<double>(pass.counts[k]);
+    const double rate = arrived / (static_cast<double>(counts_[k]) + 1e-6);
+    for (size_t d = k * dims; d < (k + 1) * dims; ++d)
+      centroids[d] = static_cast<float>((1.0 - rate) * static_cast<double>(centroids[d]) +
+                                        rate * (static_cast<double>(pass.sums[d]) / arrived));
+  }
+  centroids_ = Tensor::from(centroids, centroids_.shape(), centroids_.device());
+  loss_sum_ += pass.inertia / static_cast<double>(points.dim(0));
+}
+
+const Tensor& MiniBatchKMeans::centroids() const {
+  BS_CHECK(ready(), "MiniBatchKMeans: the first group of ", first_, " batches is not complete, got ", added_);
+  return centroids_;
+}
+
+const std::vector<int64_t>& MiniBatchKMeans::counts() const {
+  centroids();
+  return counts_;
+}
+
+double MiniBatchKMeans::loss() const {
+  centroids();
+  return loss_sum_ / static_cast<double>(groups_);
+}
+
+const std::vector<KMeansIteration>& MiniBatchKMeans::iterations() const {
+  centroids();
+  return iterations_;
+}
+
+}  // namespace bareseg
