@@ -52,8 +52,8 @@ using ReferenceOp = std::function<reference::Array(const reference::Array&)>;
 testing::AssertionResult close(const reference::Array& actual, const reference::Array& expected, double tolerance);
 testing::AssertionResult close(const Tensor& actual, const reference::Array& expected, double tolerance);
 
-/// d <op(x), g> / dx for random g, by backward(), against central differences of the reference at x (at most 160
-/// elements of it, spread over all).
+/// d <op(x), g> / dx for random g, by backward(), against central differences of the reference at x (at most 64
+/// elements of it, drawn at random); every element must have been written.
 testing::AssertionResult gradient_matches(const Op& op, const ReferenceOp& reference, const Tensor& x,
                                           double tolerance);
 
