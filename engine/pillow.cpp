@@ -63,10 +63,10 @@ Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t length) {
 
 // The rounded sums need no clipping: weights are not negative and add up to 2^22 within one per tap.
 template <int kChannels, int kTaps>
-void resize_row(const uint8_t* in, const Taps& taps, int64_t length, uint8_t* out) {
+void resize_row(const uint8_t* in, const Taps& taps, int64_t begin, int64_t end, uint8_t* out) {
   const int64_t count = kTaps > 0 ? kTaps : taps.count;
-  const int32_t* w = taps.weights.data();
-  for (int64_t i = 0; i < length; ++i, w += count) {
+  const int32_t* w = taps.weights.data() + begin * count;
+  for (int64_t i = begin; i < end; ++i, w += count) {
     const uint8_t* pixel = in + taps.first[static_cast<size_t>(i)] * kChannels;
     int32_t sum[kChannels];
     for (int c = 0; c < kChannels; ++c) sum[c] = kHalfWeight;
@@ -77,17 +77,44 @@ void resize_row(const uint8_t* in, const Taps& taps, int64_t length, uint8_t* ou
   }
 }
 
+// Outputs [begin, end) of a row that is halved: the same four weights, two input pixels further each time.
+struct HalvedRun {
+  int64_t begin = 0, end = 0;
+};
+
+HalvedRun halved_run(const Taps& taps, int64_t length) {
+  HalvedRun run;
+  if (taps.count != 4 || length < 3) return run;
+  const auto same = [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    return taps.first[at] == taps.first[1] + 2 * (i - 1) &&
+           std::equal(taps.weights.begin() + 4, taps.weights.begin() + 8, taps.weights.begin() + 4 * i);
+  };
+  for (run = {.begin = 1, .end = 2}; run.end < length && same(run.end);) ++run.end;
+  return run;
+}
+
+void resize_halved_row(const uint8_t* in, const Taps& taps, const HalvedRun& run, uint8_t* out) {
+  const uint8_t* pixel = in + taps.first[static_cast<size_t>(run.begin)];
+  const int32_t* w = taps.weights.data() + 4 * run.begin;
+  const int32_t w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
+  for (int64_t i = 0; i < run.end - run.begin; ++i) {
+    const int32_t sum = w0 * pixel[2 * i] + w1 * pixel[2 * i + 1] + w2 * pixel[2 * i + 2] + w3 * pixel[2 * i + 3];
+    out[run.begin + i] = static_cast<uint8_t>((sum + kHalfWeight) >> kWeightBits);
+  }
+}
+
 template <int kChannels>
-void resize_row(const uint8_t* in, const Taps& taps, int64_t length, uint8_t* out) {
+void resize_row(const uint8_t* in, const Taps& taps, int64_t begin, int64_t end, uint8_t* out) {
   switch (taps.count) {
     case 2:
-      return resize_row<kChannels, 2>(in, taps, length, out);
+      return resize_row<kChannels, 2>(in, taps, begin, end, out);
     case 3:
-      return resize_row<kChannels, 3>(in, taps, length, out);
+      return resize_row<kChannels, 3>(in, taps, begin, end, out);
     case 4:
-      return resize_row<kChannels, 4>(in, taps, length, out);
+      return resize_row<kChannels, 4>(in, taps, begin, end, out);
     default:
-      return resize_row<kChannels, 0>(in, taps, length, out);
+      return resize_row<kChannels, 0>(in, taps, begin, end, out);
   }
 }
 
@@ -142,26 +169,31 @@ void resize_bilinear(const uint8_t* in, int64_t height, int64_t width, int64_t c
   const int64_t first_row = *std::min_element(vertical.first.begin(), vertical.first.end());
   const int64_t last_row = *std::max_element(vertical.first.begin(), vertical.first.end()) + vertical.count;
   const int64_t pitch = window.width * channels;
-  const uint8_t* rows = in + window.col * channels;  // of input row 0, read `stride` apart
-  int64_t stride = width * channels;
+  // What the vertical pass reads: rows from row `origin` on, `stride` apart.
+  const uint8_t* rows = in + window.col * channels;
+  int64_t stride = width * channels, origin = 0;
   if (width != out_width) {
     const Taps horizontal = make_taps(width, out_width, window.col, window.width);
+    const HalvedRun halved = halved_run(horizontal, window.width);
     uint8_t* middle = scratch(static_cast<size_t>((last_row - first_row) * pitch));
     for (int64_t y = first_row; y < last_row; ++y) {
       const uint8_t* source = in + y * width * channels;
       uint8_t* target = middle + (y - first_row) * pitch;
       if (channels == 3) {
-        resize_row<3>(source, horizontal, window.width, target);
+        resize_row<3>(source, horizontal, 0, window.width, target);
       } else {
-        resize_row<1>(source, horizontal, window.width, target);
+        resize_row<1>(source, horizontal, 0, halved.begin, target);
+        resize_halved_row(source, horizontal, halved, target);
+        resize_row<1>(source, horizontal, halved.end, window.width, target);
       }
     }
-    rows = middle - first_row * pitch;
+    rows = middle;
     stride = pitch;
+    origin = first_row;
   }
   for (int64_t y = 0; y < window.height; ++y) {
     const auto i = static_cast<size_t>(y);
-    resize_column(rows + vertical.first[i] * stride, stride, vertical.weights.data() + y * vertical.count,
+    resize_column(rows + (vertical.first[i] - origin) * stride, stride, vertical.weights.data() + y * vertical.count,
                   vertical.count, pitch, out + y * pitch);
   }
 }

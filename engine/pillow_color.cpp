@@ -30,10 +30,12 @@ void blend_constant(const Planes& p, int32_t a, float factor) {
 }  // namespace
 
 void split_rgb(const uint8_t* rgb, const Planes& p) {
-  for (int64_t i = 0; i < p.count; ++i) {
-    p.r[i] = rgb[3 * i];
-    p.g[i] = rgb[3 * i + 1];
-    p.b[i] = rgb[3 * i + 2];
+  uint8_t* const __restrict r = p.r, * const __restrict g = p.g, * const __restrict b = p.b;
+  const int64_t count = p.count;
+  for (int64_t i = 0; i < count; ++i) {
+    r[i] = rgb[3 * i];
+    g[i] = rgb[3 * i + 1];
+    b[i] = rgb[3 * i + 2];
   }
 }
 
@@ -73,8 +75,9 @@ void saturation(const Planes& p, float factor) {
 }
 
 void grey(const Planes& p) {
-  uint8_t *const r = p.r, *const g = p.g, *const b = p.b;
-  for (int64_t i = 0; i < p.count; ++i) {
+  uint8_t* const __restrict r = p.r, * const __restrict g = p.g, * const __restrict b = p.b;
+  const int64_t count = p.count;
+  for (int64_t i = 0; i < count; ++i) {
     const auto value = static_cast<uint8_t>(luma(r[i], g[i], b[i]));
     r[i] = value;
     g[i] = value;
@@ -117,8 +120,8 @@ std::array<uint8_t, 256> make_exact_hues() {
   return hues;
 }
 
-// Where a shifted hue leads: which of (V, middle, least) each channel gets, and how far the middle one is from V.
-// Packed: bits 0-7 distance of 255, bits 8-10 sector.
+// How far red, green and blue of a shifted hue lie below V, of 255 at full saturation: one byte each, red lowest.
+// Pillow's (V, u, p), (q, V, p), ... of section 5.3 are V - V * S / 255 * distance / 255 with these distances, rounded.
 using HueTable = std::array<int32_t, 512>;
 
 // Index 2 * floor(255 n / 6c) + (1 where the division leaves no rest).
@@ -128,8 +131,11 @@ HueTable make_hue_table(int32_t shift) {
   for (int32_t i = 0; i < 512; ++i) {
     const int32_t h = i % 2 ? exact_hues[static_cast<size_t>(i / 2)] : i / 2;
     const int32_t six = ((h + shift) & 255) * 6;
-    const int32_t sector = six / 255 % 6, rest = six % 255;
-    table[static_cast<size_t>(i)] = sector << 8 | (sector % 2 ? rest : 255 - rest);
+    const int32_t rising = 255 - six % 255, falling = six % 255;
+    const int32_t distances[6][3] = {{0, rising, 255},  {falling, 0, 255}, {255, 0, rising},
+                                     {255, falling, 0}, {rising, 255, 0},  {0, 255, falling}};
+    const auto& d = distances[six / 255 % 6];
+    table[static_cast<size_t>(i)] = d[0] | d[1] << 8 | d[2] << 16;
   }
   return table;
 }
@@ -150,13 +156,13 @@ void shift_hue(HueBlock& block, const int32_t* table) {
     const int32_t h = static_cast<int32_t>((static_cast<float>(255 * n) + 0.5f) / static_cast<float>(divisor));
     const int32_t s = static_cast<int32_t>((static_cast<float>(255 * c) + 0.5f) / static_cast<float>(std::max(v, 1)));
     const int32_t entry = table[2 * h + (h * divisor == 255 * n ? 1 : 0)];
-    const int32_t sector = entry >> 8, distance = entry & 255;
-    const int32_t middle =
-        static_cast<int32_t>(static_cast<float>(v * (65025 - s * distance)) * (1.0f / 65025.0f) + 0.5f);
-    const int32_t least = static_cast<int32_t>(static_cast<float>(v * (255 - s)) * (1.0f / 255.0f) + 0.5f);
-    block.r[i] = sector == 0 || sector == 5 ? v : sector == 1 || sector == 4 ? middle : least;
-    block.g[i] = sector == 1 || sector == 2 ? v : sector == 0 || sector == 3 ? middle : least;
-    block.b[i] = sector == 3 || sector == 4 ? v : sector == 2 || sector == 5 ? middle : least;
+    const int32_t top = v * 65025, slope = v * s;
+    const auto channel = [&](int32_t distance) {
+      return static_cast<int32_t>(static_cast<float>(top - slope * distance) * (1.0f / 65025.0f) + 0.5f);
+    };
+    block.r[i] = channel(entry & 255);
+    block.g[i] = channel(entry >> 8 & 255);
+    block.b[i] = channel(entry >> 16);
   }
 }
 
