@@ -44,8 +44,7 @@ class Check {
     try {
       for (int i = 0; i < threads; ++i) workers.emplace_back([this] { work(); });
     } catch (...) {
-      next_ = data_.size();
-      failure_ = std::current_exception();
+      fail();
     }
     for (std::thread& worker : workers) worker.join();
     if (failure_) std::rethrow_exception(failure_);
@@ -59,10 +58,15 @@ class Check {
     try {
       for (int64_t index = next_++; index < data_.size(); index = next_++) one(index);
     } catch (...) {
-      next_ = data_.size();
-      const std::lock_guard lock(mutex_);
-      failure_ = std::current_exception();
+      fail();
     }
+  }
+
+  // The exception at hand ends the check.
+  void fail() {
+    next_ = data_.size();
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
   }
 
   void one(int64_t index) {

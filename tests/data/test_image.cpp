@@ -135,32 +135,26 @@ TEST(Png, RefusesFlippedAndMissingBytes) {
   EXPECT_EQ(decode(longer).rgb, picture.rgb);
 }
 
+// Two pixels in one row.
+void expect_pixels(const std::vector<uint8_t>& row, const PngOptions& options, const std::vector<uint8_t>& rgb) {
+  const Image read = decode(encode_any_png(row, 2, 1, options));
+  EXPECT_EQ(read.width, 2);
+  EXPECT_EQ(read.rgb, rgb) << "type " << options.colour_type << ", depth " << options.depth;
+}
+
 TEST(Png, DecodesEveryColourTypeAndDepth) {
-  // Two pixels in one row each; the second of palette and of low depths is the brightest value.
   const std::vector<uint8_t> palette = {10, 20, 30, 40, 50, 60};
-  struct Case {
-    std::vector<uint8_t> row;
-    PngOptions options;
-    std::vector<uint8_t> rgb;
-  };
-  const std::vector<Case> cases = {
-      {{0x40}, {.depth = 1}, {0, 0, 0, 255, 255, 255}},
-      {{0x70}, {.depth = 2}, {85, 85, 85, 255, 255, 255}},
-      {{0x2F}, {.depth = 4}, {34, 34, 34, 255, 255, 255}},
-      {{7, 200}, {.depth = 8}, {7, 7, 7, 200, 200, 200}},
-      {{7, 255, 200, 0}, {.depth = 16}, {7, 7, 7, 200, 200, 200}},
-      {{1, 2, 3, 4, 5, 6}, {.colour_type = 2}, {1, 2, 3, 4, 5, 6}},
-      {{1, 255, 2, 0, 3, 9, 4, 0, 5, 0, 6, 255}, {.depth = 16, .colour_type = 2}, {1, 2, 3, 4, 5, 6}},
-      {{0x40}, {.depth = 1, .colour_type = 3, .palette = palette}, palette},
-      {{0, 1}, {.depth = 8, .colour_type = 3, .palette = palette}, palette},
-      {{9, 0, 8, 255}, {.colour_type = 4}, {9, 9, 9, 8, 8, 8}},
-      {{1, 2, 3, 0, 4, 5, 6, 77}, {.colour_type = 6}, {1, 2, 3, 4, 5, 6}},
-  };
-  for (const Case& c : cases) {
-    const Image read = decode(encode_any_png(c.row, 2, 1, c.options));
-    EXPECT_EQ(read.width, 2);
-    EXPECT_EQ(read.rgb, c.rgb) << "type " << c.options.colour_type << ", depth " << c.options.depth;
-  }
+  expect_pixels({0x40}, {.depth = 1}, {0, 0, 0, 255, 255, 255});
+  expect_pixels({0x70}, {.depth = 2}, {85, 85, 85, 255, 255, 255});
+  expect_pixels({0x2F}, {.depth = 4}, {34, 34, 34, 255, 255, 255});
+  expect_pixels({7, 200}, {.depth = 8}, {7, 7, 7, 200, 200, 200});
+  expect_pixels({7, 255, 200, 0}, {.depth = 16}, {7, 7, 7, 200, 200, 200});
+  expect_pixels({1, 2, 3, 4, 5, 6}, {.colour_type = 2}, {1, 2, 3, 4, 5, 6});
+  expect_pixels({1, 255, 2, 0, 3, 9, 4, 0, 5, 0, 6, 255}, {.depth = 16, .colour_type = 2}, {1, 2, 3, 4, 5, 6});
+  expect_pixels({0x40}, {.depth = 1, .colour_type = 3, .palette = palette}, palette);
+  expect_pixels({0, 1}, {.depth = 8, .colour_type = 3, .palette = palette}, palette);
+  expect_pixels({9, 0, 8, 255}, {.colour_type = 4}, {9, 9, 9, 8, 8, 8});
+  expect_pixels({1, 2, 3, 0, 4, 5, 6, 77}, {.colour_type = 6}, {1, 2, 3, 4, 5, 6});
 }
 
 TEST(Png, InterlacedHoldsTheSamePixels) {
