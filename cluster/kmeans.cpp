@@ -111,9 +111,17 @@ MiniBatchKMeans::MiniBatchKMeans(const MiniBatchKMeansOptions& options, int64_t 
 void MiniBatchKMeans::add(const Tensor& batch) {
   check_points(batch, "MiniBatchKMeans");
   BS_CHECK(added_ < total_, "MiniBatchKMeans: ", total_, " batches were promised, got one more");
-  if (added_ == 0) rows_per_batch_ = batch.dim(0);
-  BS_CHECK(batch.dim(0) <= rows_per_batch_, "MiniBatchKMeans: the first batch has ", rows_per_batch_,
-           " points and later ones must not have more, got ", batch.dim(0));
+  if (added_ == 0) {
+    rows_per_batch_ = batch.dim(0);
+    dims_ = batch.dim(1);
+    dtype_ = batch.dtype();
+    device_ = batch.device();
+  }
+  BS_CHECK(batch.dim(0) >= 1 && batch.dim(0) <= rows_per_batch_, "MiniBatchKMeans: the first batch has ",
+           rows_per_batch_, " points, later ones must have at least 1 and not more, got ", batch.dim(0));
+  BS_CHECK(batch.dim(1) == dims_ && batch.dtype() == dtype_ && batch.device() == device_,
+           "MiniBatchKMeans: batches must be ", dtype_, " [n, ", dims_, "] on ", device_, ", got ", batch.dtype(), " ",
+           batch.shape(), " on ", batch.device());
   ++added_;
   ++counter_;
   const int64_t group = groups_ == 0 ? first_ : options_.num_batches;
@@ -121,16 +129,11 @@ void MiniBatchKMeans::add(const Tensor& batch) {
     process(batch);
     return;
   }
-  if (!buffer_.defined())
-    buffer_ = Tensor::empty({group * rows_per_batch_, batch.dim(1)}, batch.dtype(), batch.device());
-  BS_CHECK(batch.dim(1) == buffer_.dim(1) && batch.dtype() == buffer_.dtype() && batch.device() == buffer_.device(),
-           "MiniBatchKMeans: batches must be ", buffer_.dtype(), " [n, ", buffer_.dim(1), "] on ", buffer_.device(),
-           ", got ", batch.dtype(), " ", batch.shape(), " on ", batch.device());
+  if (!buffer_.defined()) buffer_ = Tensor::empty({group * rows_per_batch_, dims_}, dtype_, device_);
   Tensor place = buffer_.rows(buffered_rows_, buffered_rows_ + batch.dim(0));
-  backend(batch.device()).copy(batch, place);
+  backend(device_).copy(batch, place);
   buffered_rows_ += batch.dim(0);
-  if (counter_ < first_) return;
-  process(buffer_.rows(0, buffered_rows_));
+  if (counter_ == first_) process(buffer_.rows(0, buffered_rows_));
 }
 
 void MiniBatchKMeans::process(const Tensor& points) {
@@ -150,9 +153,6 @@ void MiniBatchKMeans::process(const Tensor& points) {
 }
 
 void MiniBatchKMeans::move_centroids(const Tensor& points) {
-  BS_CHECK(points.dim(1) == centroids_.dim(1) && points.device() == centroids_.device(),
-           "MiniBatchKMeans: batches must be [n, ", centroids_.dim(1), "] on ", centroids_.device(), ", got ",
-           points.shape(), " on ", points.device());
   const Pass pass = accumulate(points, centroids_);
   std::vector<float> centroids = centroids_.to_vector<float>();
   const size_t dims = static_cast<size_t>(points.dim(1));

@@ -67,7 +67,8 @@ class MiniBatchKMeans {
   MiniBatchKMeans(const MiniBatchKMeansOptions& options, int64_t total_batches);
 
   /// Points [n, D], copied when their group is not complete yet. The first batch is the largest.
-  /// @throws Error on another D, dtype or device than before, on more rows than the first batch or more batches than
+  /// @throws Error on another D, dtype or device than before, on no rows, more rows than the first batch or more
+  /// batches than
   ///         promised, and as kmeans() does.
   void add(const Tensor& batch);
 
@@ -90,7 +91,10 @@ class MiniBatchKMeans {
   int64_t counter_ = 0;  // the authors' buffer counter; a group ends when it reaches first_
   int64_t first_ = 0;    // batches of the first group
   Tensor buffer_;        // [batches * rows, D] of the group being collected
-  int64_t buffered_rows_ = 0, rows_per_batch_ = 0;
+  int64_t buffered_rows_ = 0;
+  int64_t rows_per_batch_ = 0, dims_ = 0;  // of the first batch, as the next two
+  DType dtype_ = kFloat32;
+  Device device_;
   Tensor centroids_;
   std::vector<int64_t> counts_;
   double loss_sum_ = 0.0;

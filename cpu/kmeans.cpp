@@ -19,7 +19,7 @@ constexpr int64_t kBlock = 96;  // points scored against all panels before the n
 constexpr int64_t kAhead = 24;  // points between prefetch and use
 constexpr int64_t kPartPoints = 4096;
 constexpr int64_t kMaxParts = 64;
-constexpr int64_t kFlush = 256;  // float sums of a cluster move to double after so many points
+constexpr int64_t kFlush = 64;  // float sums of a cluster move to double after so many points
 constexpr int32_t kLaneNumbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
