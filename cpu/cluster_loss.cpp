@@ -40,7 +40,8 @@ template <typename Isa, int kRows>
   Float sum[kRows][kVectors] = {};
   for (int64_t k = 0; k < depth; ++k, panel += kPanel) {
     Float b[kVectors];
-    std::memcpy(b, panel, sizeof(b));
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) std::memcpy(&b[v], panel + v * kLanes, sizeof(Float));
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
       const float value = a[r * a_stride + k];
@@ -49,7 +50,9 @@ template <typename Isa, int kRows>
     }
   }
 #pragma GCC unroll 12
-  for (int r = 0; r < kRows; ++r) std::memcpy(out + r * out_stride, sum[r], sizeof(sum[r]));
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) std::memcpy(out + r * out_stride + v * kLanes, &sum[r][v], sizeof(Float));
 }
 
 // A matrix [depth, 32 panels] stored panel by panel, [panels][depth][32].
@@ -104,31 +107,42 @@ struct TargetRows {
   float gradient_scale;          // of one row of weight 1: 1 / (targets weight_sum)
 };
 
-// In: inner products with the unscaled features. Out, in their place: the gradient of the mean of all terms by the
-// logits. Returns the sum of the weighted entropies.
+// One row of one target in place: inner products with the unscaled feature to the gradient of the mean of all terms by
+// the logits. Returns the entropy. kColumns > 0 says that there are so many columns: loops of known length cost less.
+template <int64_t kColumns>
+[[gnu::always_inline]] inline float entropy_row(float* __restrict z, float inverse, int64_t clusters,
+                                                int64_t all_columns, int64_t label, float gradient_scale) {
+  const int64_t columns = kColumns > 0 ? kColumns : all_columns;
+  std::fill(z + clusters, z + columns, kFarBelow);
+  float highest = kFarBelow, sum = 0.0f;
+#pragma omp simd reduction(max : highest)
+  for (int64_t k = 0; k < columns; ++k) highest = z[k] > highest ? z[k] : highest;
+  const float hit = (z[label] - highest) * inverse;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t k = 0; k < columns; ++k) {
+    z[k] = exp_negative((z[k] - highest) * inverse);
+    sum += z[k];
+  }
+  const float scale = gradient_scale / sum;
+#pragma omp simd
+  for (int64_t k = 0; k < columns; ++k) z[k] *= scale;
+  z[label] -= gradient_scale;
+  return std::log(sum) - hit;
+}
+
+// The rows of a block for one target. Returns the sum of the weighted entropies.
 BS_CLONES double entropy_block(float* logits, int64_t stride, const float* __restrict inv_norm,
                                const TargetRows& target, int64_t first_row, int64_t rows) {
   double loss = 0.0;
   const int64_t columns = target.end - target.begin;
   for (int64_t r = 0; r < rows; ++r) {
-    float* __restrict z = logits + r * stride + target.begin;
-    const float inverse = inv_norm[r];
-    for (int64_t k = 0; k < target.clusters; ++k) z[k] *= inverse;
-    for (int64_t k = target.clusters; k < columns; ++k) z[k] = kFarBelow;
-    float highest = z[0], sum = 0.0f;
-#pragma omp simd reduction(max : highest)
-    for (int64_t k = 0; k < columns; ++k) highest = z[k] > highest ? z[k] : highest;
+    float* z = logits + r * stride + target.begin;
     const int64_t label = target.labels.label(first_row + r);
-    const float weight = target.labels.weight(first_row + r), hit = z[label] - highest;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t k = 0; k < columns; ++k) {
-      z[k] = exp_negative(z[k] - highest);
-      sum += z[k];
-    }
-    loss += static_cast<double>(weight) * static_cast<double>(std::log(sum) - hit);
-    const float by = weight * target.gradient_scale, scale = by / sum;
-    for (int64_t k = 0; k < columns; ++k) z[k] *= scale;
-    z[label] -= by;
+    const float weight = target.labels.weight(first_row + r), scale = weight * target.gradient_scale;
+    const float entropy = columns == kPanel
+                              ? entropy_row<kPanel>(z, inv_norm[r], target.clusters, columns, label, scale)
+                              : entropy_row<0>(z, inv_norm[r], target.clusters, columns, label, scale);
+    loss += static_cast<double>(weight) * static_cast<double>(entropy);
   }
   return loss;
 }

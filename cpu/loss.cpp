@@ -41,6 +41,7 @@ BS_CLONES void log_softmax_rows(const T* __restrict x, int64_t rows, int64_t cla
   for (int64_t r = 0; r < rows; ++r, x += classes, y += classes) {
     const Softmax s = softmax_of(x, classes);
     const float log_sum = std::log(s.sum);
+#pragma omp simd
     for (int64_t k = 0; k < classes; ++k) store(y + k, (load(x + k) - s.highest) - log_sum);
   }
 }
@@ -53,6 +54,7 @@ BS_CLONES void log_softmax_rows_backward(const T* __restrict dy, const T* __rest
     float sum = 0.0f;
 #pragma omp simd reduction(+ : sum)
     for (int64_t k = 0; k < classes; ++k) sum += load(dy + k);
+#pragma omp simd
     for (int64_t k = 0; k < classes; ++k) store(dx + k, load(dy + k) - exp_negative(load(y + k)) * sum);
   }
 }
@@ -90,6 +92,7 @@ BS_CLONES void entropy_rows_backward(const T* __restrict logits, const LabelledR
     }
     const Softmax s = softmax_of(z, classes);
     const float by = factor * weight, scale = by / s.sum;
+#pragma omp simd
     for (int64_t k = 0; k < classes; ++k) store(out + k, exp_negative(load(z + k) - s.highest) * scale);
     const int64_t hit = labels.label(r);
     store(out + hit, exp_negative(load(z + hit) - s.highest) * scale - by);

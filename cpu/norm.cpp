@@ -143,13 +143,11 @@ const T* data_or_null(const Tensor& x) {
   return x.defined() ? x.data<T>() : nullptr;
 }
 
-// Gradient before the ReLU.
+// Gradient before the ReLU. Both are read first, so that the choice is no branch.
 template <bool kMask, typename T>
-inline float masked(const T* dy, const T* y) {
-  if constexpr (kMask)
-    return load(y) > 0.0f ? load(dy) : 0.0f;
-  else
-    return load(dy);
+[[gnu::always_inline]] inline float masked(const T* dy, const T* y) {
+  const float gradient = load(dy), value = kMask ? load(y) : 1.0f;
+  return value > 0.0f ? gradient : 0.0f;
 }
 
 // Adds the sums over rows of g and g (x - mean), g the gradient before the ReLU.
@@ -231,6 +229,7 @@ BS_CLONES void unit_rows(const T* __restrict x, int64_t rows, int64_t cols, floa
 #pragma omp simd reduction(+ : square)
     for (int64_t c = 0; c < cols; ++c) square += load(x + c) * load(x + c);
     const float inverse = 1.0f / std::max(std::sqrt(square), eps);
+#pragma omp simd
     for (int64_t c = 0; c < cols; ++c) store(y + c, load(x + c) * inverse);
     inv_norm[r] = inverse;
   }
@@ -245,6 +244,7 @@ BS_CLONES void unit_rows_backward(const T* __restrict dy, const T* __restrict y,
 #pragma omp simd reduction(+ : dot)
     for (int64_t c = 0; c < cols; ++c) dot += load(dy + c) * load(y + c);
     if (inv_norm[r] >= 1.0f / eps) dot = 0.0f;
+#pragma omp simd
     for (int64_t c = 0; c < cols; ++c) store(dx + c, (load(dy + c) - dot * load(y + c)) * inv_norm[r]);
   }
 }

@@ -23,6 +23,7 @@ Sizes sizes_of(const Tensor& in, const Tensor& out) {
 template <typename T>
 inline void take_maximum(const T* __restrict x, int32_t place, int64_t channels, float* __restrict best,
                          int32_t* __restrict best_place) {
+#pragma omp simd
   for (int64_t c = 0; c < channels; ++c) {
     const float value = load(x + c);
     const bool wins = !(value <= best[c]) && best[c] == best[c];
@@ -53,7 +54,9 @@ BS_CLONES void pool_row(const T* __restrict x, const Sizes& s, const PoolOptions
         }
       }
       const int64_t at = col * s.channels + c;
+#pragma omp simd
       for (int64_t k = 0; k < count; ++k) store(y + at + k, best[k]);
+#pragma omp simd
       for (int64_t k = 0; k < count; ++k) place[at + k] = static_cast<uint8_t>(best_place[k]);
     }
   }
@@ -81,9 +84,14 @@ BS_CLONES void unpool_row(const T* __restrict dy, const uint8_t* __restrict plac
           const int64_t at = (i * s.out_width + j) * s.channels + c;
           const int32_t here =
               static_cast<int32_t>((row + o.padding - i * o.stride) * o.kernel + (col + o.padding - j * o.stride));
-          for (int64_t k = 0; k < count; ++k) sum[k] += place[at + k] == here ? load(dy + at + k) : 0.0f;
+#pragma omp simd
+          for (int64_t k = 0; k < count; ++k) {
+            const float gradient = load(dy + at + k);  // read in any case: no branch
+            sum[k] += place[at + k] == here ? gradient : 0.0f;
+          }
         }
       }
+#pragma omp simd
       for (int64_t k = 0; k < count; ++k) store(dx + col * s.channels + c + k, sum[k]);
     }
   }

@@ -101,6 +101,7 @@ BS_CLONES void resample_row(const T* __restrict top, const T* __restrict bottom,
     const float right = taps[i].weight, left = 1.0f - right;
     const T *top_left = top + taps[i].low * channels, *top_right = top + taps[i].high * channels;
     const T *bottom_left = bottom + taps[i].low * channels, *bottom_right = bottom + taps[i].high * channels;
+#pragma omp simd
     for (int64_t c = 0; c < channels; ++c) {
       float value = up * (left * load(top_left + c) + right * load(top_right + c)) +
                     down * (left * load(bottom_left + c) + right * load(bottom_right + c));
@@ -118,11 +119,13 @@ inline void gather(const T* __restrict dy, const Use* __restrict uses, int64_t c
   for (; u + 2 <= count; u += 2) {
     const float a = row_weight * uses[u].weight, b = row_weight * uses[u + 1].weight;
     const T *from_a = dy + uses[u].out * channels, *from_b = dy + uses[u + 1].out * channels;
+#pragma omp simd
     for (int64_t c = 0; c < tile; ++c) sum[c] += a * load(from_a + c) + b * load(from_b + c);
   }
   for (; u < count; ++u) {
     const float a = row_weight * uses[u].weight;
     const T* from = dy + uses[u].out * channels;
+#pragma omp simd
     for (int64_t c = 0; c < tile; ++c) sum[c] += a * load(from + c);
   }
 }
@@ -141,6 +144,7 @@ BS_CLONES void gather_row(const T* __restrict dy, const Use* __restrict rows, in
         gather(dy + rows[r].out * out_width * channels + c, cols + first[i], first[i + 1] - first[i], rows[r].weight,
                channels, tile, sum);
       }
+#pragma omp simd
       for (int64_t k = 0; k < tile; ++k) store(dx + c + k, sum[k]);
     }
   }
