@@ -19,6 +19,13 @@ class Random {
   Random(uint64_t seed, Stream stream, uint64_t part = 0)
       : seed_(seed), subsequence_(static_cast<uint64_t>(stream) << 48 | part) {}
 
+  /// Another stream of the same seed and part, independent of this one.
+  Random split() const {
+    Random other = *this;
+    other.subsequence_ |= uint64_t{1} << 63;
+    return other;
+  }
+
   uint32_t next_u32();
   /// Uniform in [0, 1) with 24 random bits.
   float uniform() { return static_cast<float>(next_u32() >> 8) * 0x1p-24f; }

@@ -1,0 +1,74 @@
+#include "layers/optim.h"
+
+namespace bareseg {
+
+Optimizer::Optimizer(const std::vector<Tensor>& parameters) : step_(Tensor::from<int64_t>({0}, Shape{})) {
+  for (const Tensor& p : parameters) {
+    BS_CHECK(p.defined() && p.dtype() == kFloat32 && p.requires_grad(),
+             "Optimizer: parameters must be float32 and require gradients");
+    slots_.push_back({.param = p, .grad = {}, .m = {}, .v = {}});
+  }
+  state_.push_back({"step", step_, Layout::plain});
+}
+
+void Optimizer::add_state(const char* name, Tensor OptimSlot::*member) {
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Tensor& p = slots_[i].param;
+    slots_[i].*member = Tensor::zeros(p.shape(), kFloat32, p.device());
+    state_.push_back({concat(i, ".", name), slots_[i].*member, Layout::plain});
+  }
+}
+
+void Optimizer::step() {
+  std::vector<OptimSlot> ready;
+  for (OptimSlot slot : slots_) {
+    slot.grad = slot.param.grad();
+    if (slot.grad.defined()) ready.push_back(slot);
+  }
+  apply(ready, ++*step_.data<int64_t>());
+  for (OptimSlot& slot : ready) slot.param.clear_grad();
+}
+
+StateDict Optimizer::state() const { return state_; }
+
+Sgd::Sgd(const std::vector<Tensor>& parameters, const Options& o) : Optimizer(parameters), options_(o) {
+  BS_CHECK(o.lr >= 0 && o.momentum >= 0 && o.weight_decay >= 0,
+           "Sgd: lr, momentum and weight_decay must not be "
+           "negative, got ",
+           o.lr, ", ", o.momentum, ", ", o.weight_decay);
+  BS_CHECK(!o.nesterov || o.momentum > 0, "Sgd: nesterov needs momentum > 0");
+  if (o.momentum > 0) add_state("momentum_buffer", &OptimSlot::m);
+}
+
+void Sgd::apply(const std::vector<OptimSlot>& slots, int64_t step) {
+  if (slots.empty()) return;
+  backend(slots.front().param.device())
+      .sgd(slots, {.lr = options_.lr,
+                   .momentum = options_.momentum,
+                   .weight_decay = options_.weight_decay,
+                   .nesterov = options_.nesterov,
+                   .first = step == 1});
+}
+
+Adam::Adam(const std::vector<Tensor>& parameters, const Options& o) : Optimizer(parameters), options_(o) {
+  BS_CHECK(o.lr >= 0 && o.eps >= 0 && o.weight_decay >= 0, "Adam: lr, eps and weight_decay must not be negative, got ",
+           o.lr, ", ", o.eps, ", ", o.weight_decay);
+  BS_CHECK(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, "Adam: betas must lie in [0, 1), got ", o.beta1,
+           ", ", o.beta2);
+  add_state("exp_avg", &OptimSlot::m);
+  add_state("exp_avg_sq", &OptimSlot::v);
+}
+
+void Adam::apply(const std::vector<OptimSlot>& slots, int64_t step) {
+  if (slots.empty()) return;
+  backend(slots.front().param.device())
+      .adam(slots, {.lr = options_.lr,
+                    .beta1 = options_.beta1,
+                    .beta2 = options_.beta2,
+                    .eps = options_.eps,
+                    .weight_decay = options_.weight_decay,
+                    .decoupled = options_.decoupled,
+                    .step = step});
+}
+
+}  // namespace bareseg
