@@ -1,0 +1,116 @@
+// From the JPEG of a 640x480 picture to PiCIE's two augmented views of 320x320, on one thread: decode, base crop to
+// 640, then the colours, size and place of each view, over 64 draws of the transforms.
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <vector>
+
+#include <jpeglib.h>
+
+#include "bench/bench.h"
+#include "cpu/cpu_backend.h"
+#include "data/augment_plan.h"
+#include "data/base_crop.h"
+#include "data/scenes.h"
+#include "engine/augment.h"
+#include "engine/error.h"
+
+namespace bareseg {
+namespace {
+
+constexpr int64_t kWidth = 640, kHeight = 480, kBase = 640, kView = 320, kDraws = 64;
+constexpr uint64_t kSeed = 2021;
+constexpr int kQuality = 90;
+
+std::vector<uint8_t> encode_jpeg(const Image& image) {
+  jpeg_error_mgr errors;
+  jpeg_compress_struct jpeg;
+  jpeg.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&jpeg);
+  unsigned char* bytes = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&jpeg, &bytes, &size);
+  jpeg.image_width = static_cast<JDIMENSION>(image.width);
+  jpeg.image_height = static_cast<JDIMENSION>(image.height);
+  jpeg.input_components = 3;
+  jpeg.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&jpeg);
+  jpeg_set_quality(&jpeg, kQuality, TRUE);
+  jpeg_start_compress(&jpeg, TRUE);
+  std::vector<uint8_t> row(static_cast<size_t>(3 * image.width));
+  while (jpeg.next_scanline < jpeg.image_height) {
+    const auto from = image.rgb.begin() + static_cast<int64_t>(jpeg.next_scanline) * 3 * image.width;
+    std::copy_n(from, row.size(), row.begin());
+    JSAMPROW rows[] = {row.data()};
+    jpeg_write_scanlines(&jpeg, rows, 1);
+  }
+  jpeg_finish_compress(&jpeg);
+  jpeg_destroy_compress(&jpeg);
+  std::vector<uint8_t> result(bytes, bytes + size);
+  std::free(bytes);
+  return result;
+}
+
+// A rendered scene stands in for the photograph. BARESEG_BENCH_PHOTO names a file to leave it in, for the peers.
+std::vector<uint8_t> photo() {
+  Image image = open_scenes({.scenes = 1, .scene_size = kWidth}, Split::train)->image(0);
+  image.height = kHeight;
+  image.rgb.resize(static_cast<size_t>(3 * kWidth * kHeight));
+  const std::vector<uint8_t> bytes = encode_jpeg(image);
+  if (const char* file = std::getenv("BARESEG_BENCH_PHOTO")) {
+    std::ofstream out(file, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    BS_CHECK(out.flush().good(), "BARESEG_BENCH_PHOTO: cannot write '", file, "'");
+  }
+  return bytes;
+}
+
+Tensor view(const Tensor& base, const EpochPlan& plan, int64_t draw, int which) {
+  const AugmentParams params = plan.params(draw, which, kBase);
+  return augment(base, {&params, 1}, plan.config().options(which), kView);
+}
+
+double mean_of(const Tensor& x) {
+  double sum = 0.0;
+  for (const float value : x.to_vector<float>()) sum += static_cast<double>(value);
+  return sum / static_cast<double>(x.count());
+}
+
+Tensor base_of(const std::vector<uint8_t>& jpeg) {
+  const Image image = base_crop(decode_image(jpeg.data(), static_cast<int64_t>(jpeg.size()), "photo"), kBase);
+  return Tensor::from_host(image.rgb.data(), {1, kBase, kBase, 3}, kUInt8);
+}
+
+void two_views(benchmark::State& state) {
+  set_cpu_threads(1);
+  const std::vector<uint8_t> jpeg = photo();
+  const EpochPlan plan(AugmentConfig{}, kSeed, kDraws, 0);
+  // The peers compute the same mean of all views: the two programs did the same work.
+  double mean = 0.0;
+  const Tensor base = base_of(jpeg);
+  for (int64_t draw = 0; draw < kDraws; ++draw) {
+    mean += (mean_of(view(base, plan, draw, 0)) + mean_of(view(base, plan, draw, 1))) / (2.0 * kDraws);
+  }
+  const PeakMemory memory(state);
+  int64_t draw = 0;
+  for (auto _ : state) {
+    const Tensor pixels = base_of(jpeg);
+    benchmark::DoNotOptimize(view(pixels, plan, draw, 0).raw());
+    benchmark::DoNotOptimize(view(pixels, plan, draw, 1).raw());
+    draw = (draw + 1) % kDraws;
+  }
+  state.counters["jpeg_KB"] = static_cast<double>(jpeg.size()) * 1e-3;
+  state.counters["mean"] = mean;
+  set_cpu_threads(0);
+}
+
+}  // namespace
+
+void register_views() {
+  benchmark::RegisterBenchmark("two_views", two_views)
+      ->Iterations(2 * kDraws)  // whole rounds of the draws
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
+}  // namespace bareseg

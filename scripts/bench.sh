@@ -1,0 +1,40 @@
+#!/bin/sh
+# Times bareseg beside the peers, which it installs from Debian where it can: PyTorch, scikit-learn, faiss, Pillow.
+# Usage: scripts/bench.sh [ROUNDS] [BENCHMARK...]; raw figures stay in build/bench. The rounds alternate, so that a
+# machine that is busy for a while slows both sides.
+set -eu
+cd "$(dirname "$0")/.."
+rounds=${1:-3}
+[ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- train_step/fp32 train_step/bf16 eval_forward/fp32 eval_forward/bf16 kmeans/27 kmeans/1000 two_views
+out=build/bench
+python=/usr/bin/python3 # Debian's own, whose packages apt installs
+
+peers="python3-torch python3-torchvision python3-sklearn python3-faiss python3-pil libbenchmark-dev"
+if ! dpkg -s $peers >/dev/null 2>&1; then
+  if [ "$(id -u)" -eq 0 ]; then sudo=; else sudo=sudo; fi
+  $sudo apt-get update && $sudo apt-get install -y --no-install-recommends $peers ||
+    { echo "bench.sh: install these first: $peers" >&2; exit 1; }
+fi
+cmake --preset release >/dev/null
+cmake --build --preset release --target bareseg_bench
+
+rm -rf "$out"
+mkdir -p "$out"
+BARESEG_BENCH_PHOTO=$out/photo.jpg
+export BARESEG_BENCH_PHOTO
+round=0
+while [ "$round" -lt "$rounds" ]; do
+  round=$((round + 1))
+  for name in "$@"; do
+    echo "round $round of $rounds: $name" >&2
+    build/release/bareseg_bench --benchmark_filter="^$name(/|\$)" --benchmark_min_time=3 --benchmark_out_format=json \
+      --benchmark_out="$out/$round.$(echo "$name" | tr / _).json" >/dev/null
+    case $name in
+      kmeans/*) $python bench/peers/kmeans.py "$name" ;;
+      two_views) $python bench/peers/pillow_views.py "$BARESEG_BENCH_PHOTO" ;;
+      train_step/* | eval_forward/*) $python bench/peers/torch_cpu.py "$name" ;;
+    esac >>"$out/peers.jsonl"
+  done
+done
+$python bench/peers/table.py "$out" "$out/peers.jsonl"
