@@ -101,7 +101,7 @@ std::vector<int64_t> solve_assignment(std::span<const T> values, int64_t rows, i
       const int64_t place = transpose ? col * rows + row : row * cols + col;
       costs.values[static_cast<size_t>(place)] = goal == Goal::maximize ? -value : value;
     }
-  const std::vector<int64_t> pairs = Solver<T>(costs).columns();
+  std::vector<int64_t> pairs = Solver<T>(costs).columns();
   if (!transpose) return pairs;
   std::vector<int64_t> columns(static_cast<size_t>(rows), -1);
   for (size_t col = 0; col < pairs.size(); ++col) columns[static_cast<size_t>(pairs[col])] = static_cast<int64_t>(col);

@@ -127,7 +127,7 @@ std::unique_ptr<Dataset> open_images(const DatasetOptions& options) {
       Orientation::exif);
 }
 
-std::vector<std::string> splits_or(const DatasetOptions& options, std::vector<std::string> usual) {
+std::vector<std::string> splits_or(const DatasetOptions& options, const std::vector<std::string>& usual) {
   return options.splits.empty() ? usual : split_commas(options.splits);
 }
 

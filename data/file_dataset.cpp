@@ -34,7 +34,7 @@ fs::path label_of(const PairFolder& folder, const std::string& id) {
 
 fs::path find_image(const PairFolder& folder, const std::string& id) {
   for (const char* ending : kImageEndings) {
-    const fs::path file = folder.images / (id + folder.image_suffix + ending);
+    fs::path file = folder.images / (id + folder.image_suffix + ending);
     if (fs::exists(file)) return file;
   }
   return {};
@@ -131,7 +131,7 @@ Image FileDataset::image(int64_t index) const {
 LabelMap FileDataset::labels(int64_t index) const {
   BS_CHECK(labelled_, "this data set has no labels");
   const FilePair& pair = pairs_[checked(index)];
-  const LabelMap map = table_.map(read_labels(pair.label), pair.label.string());
+  LabelMap map = table_.map(read_labels(pair.label), pair.label.string());
   const ImageSize size = read_image_size(pair.image);
   BS_CHECK(map.width == size.width && map.height == size.height, pair.label.string(), ": the label map has ", map.width,
            "x", map.height, " pixels; expected ", size.width, "x", size.height, " as its image ", pair.image.string());

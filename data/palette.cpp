@@ -27,6 +27,7 @@ std::array<Colour, 256> make_colours() {
   constexpr int kLevels = 12;
   std::vector<Candidate> grid;
   const auto level = [](int i) { return static_cast<uint8_t>(i * 255 / (kLevels - 1)); };
+  grid.reserve(kLevels * kLevels * kLevels);
   for (int i = 0; i < kLevels * kLevels * kLevels; ++i) {
     grid.push_back({{level(i / (kLevels * kLevels)), level(i / kLevels % kLevels), level(i % kLevels)}});
   }

@@ -37,8 +37,9 @@ Picture take_photograph(Canvas& canvas, Dice& dice) {
   picture.image = {size, size, std::vector<uint8_t>(static_cast<size_t>(size * size * 3))};
   picture.labels = {size, size, std::vector<uint8_t>(static_cast<size_t>(size * size))};
   for (int64_t i = 0; i < size * size; ++i) {
-    const float x = static_cast<float>(i % size) / static_cast<float>(size) - 0.5f;
-    const float y = static_cast<float>(i / size) / static_cast<float>(size) - 0.5f;
+    const int64_t row = i / size, column = i % size;
+    const float x = static_cast<float>(column) / static_cast<float>(size) - 0.5f;
+    const float y = static_cast<float>(row) / static_cast<float>(size) - 0.5f;
     const float gain = exposure * (1.0f - 2.0f * vignette * (x * x + y * y));
     const Colour& c = colours[static_cast<size_t>(i)];
     const float grey = 0.3f * c.r + 0.59f * c.g + 0.11f * c.b;

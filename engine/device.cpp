@@ -22,9 +22,12 @@ Device Device::parse(std::string_view text) {
 
 std::ostream& operator<<(std::ostream& out, Device device) {
   switch (device.type) {
-    case Device::Type::cpu: return out << "cpu";
-    case Device::Type::emulated: return out << "emulated";
-    case Device::Type::cuda: break;
+    case Device::Type::cpu:
+      return out << "cpu";
+    case Device::Type::emulated:
+      return out << "emulated";
+    case Device::Type::cuda:
+      break;
   }
   return out << "cuda:" << device.index;
 }
