@@ -112,13 +112,13 @@ void MiniBatchKMeans::add(const Tensor& batch) {
   check_points(batch, "MiniBatchKMeans");
   BS_CHECK(added_ < total_, "MiniBatchKMeans: ", total_, " batches were promised, got one more");
   if (added_ == 0) {
-    rows_per_batch_ = batch.dim(0);
+    rows_per_batch_ = options_.batch_rows > 0 ? options_.batch_rows : batch.dim(0);
     dims_ = batch.dim(1);
     dtype_ = batch.dtype();
     device_ = batch.device();
   }
-  BS_CHECK(batch.dim(0) >= 1 && batch.dim(0) <= rows_per_batch_, "MiniBatchKMeans: the first batch has ",
-           rows_per_batch_, " points, later ones must have at least 1 and not more, got ", batch.dim(0));
+  BS_CHECK(batch.dim(0) >= 1 && batch.dim(0) <= rows_per_batch_, "MiniBatchKMeans: a batch must have 1 to ",
+           rows_per_batch_, " points, got ", batch.dim(0));
   BS_CHECK(batch.dim(1) == dims_ && batch.dtype() == dtype_ && batch.device() == device_,
            "MiniBatchKMeans: batches must be ", dtype_, " [n, ", dims_, "] on ", device_, ", got ", batch.dtype(), " ",
            batch.shape(), " on ", batch.device());

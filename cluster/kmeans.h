@@ -55,6 +55,7 @@ struct MiniBatchKMeansOptions {
   KMeansOptions kmeans = {};
   int64_t init_batches = 20;  // batches of the first group, which Lloyd's algorithm clusters
   int64_t num_batches = 1;    // batches of each later group, which moves the centroids
+  int64_t batch_rows = 0;     // most points of a batch; 0: as many as the first batch has
 };
 
 /// k-means over a stream of batches. The first group of min(init_batches, total) batches is clustered; each later group
@@ -66,10 +67,9 @@ class MiniBatchKMeans {
   /// @throws Error when a number of batches is not positive.
   MiniBatchKMeans(const MiniBatchKMeansOptions& options, int64_t total_batches);
 
-  /// Points [n, D], copied when their group is not complete yet. The first batch is the largest.
-  /// @throws Error on another D, dtype or device than before, on no rows, more rows than the first batch or more
-  /// batches than
-  ///         promised, and as kmeans() does.
+  /// Points [n, D], copied when their group is not complete yet.
+  /// @throws Error on another D, dtype or device than before, on no rows, more rows or more batches than promised, and
+  ///         as kmeans() does.
   void add(const Tensor& batch);
 
   bool ready() const { return centroids_.defined(); }
@@ -92,7 +92,8 @@ class MiniBatchKMeans {
   int64_t first_ = 0;    // batches of the first group
   Tensor buffer_;        // [batches * rows, D] of the group being collected
   int64_t buffered_rows_ = 0;
-  int64_t rows_per_batch_ = 0, dims_ = 0;  // of the first batch, as the next two
+  int64_t rows_per_batch_ = 0;
+  int64_t dims_ = 0;  // of the first batch, as the next two
   DType dtype_ = kFloat32;
   Device device_;
   Tensor centroids_;

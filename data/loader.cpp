@@ -62,7 +62,7 @@ struct Loader::Impl {
   Impl(const Dataset& data, LoaderOptions o);
   ~Impl();
 
-  void start(std::vector<int64_t> order);
+  void start(std::vector<int64_t> order, int64_t images_per_batch);
   bool next(Batch& batch);
 
   void work();
@@ -85,6 +85,7 @@ struct Loader::Impl {
   std::condition_variable work_came, work_done;
   bool stopping = false;
   std::vector<int64_t> order;
+  int64_t batch_size = 0;                       // of this pass
   size_t position = 0;                          // of the first image that no pending batch has
   std::deque<std::shared_ptr<Pending>> window;  // batches in order
   std::deque<Task> tasks;
@@ -132,7 +133,8 @@ void Loader::Impl::abandon() {
   position = order.size();
 }
 
-void Loader::Impl::start(std::vector<int64_t> new_order) {
+void Loader::Impl::start(std::vector<int64_t> new_order, int64_t images_per_batch) {
+  BS_CHECK(images_per_batch > 0, "loader: batch must be positive, got ", images_per_batch);
   for (const int64_t index : new_order) {
     BS_CHECK(index >= 0 && index < dataset.size(), "loader: the data set has ", dataset.size(), " images, got index ",
              index);
@@ -140,13 +142,14 @@ void Loader::Impl::start(std::vector<int64_t> new_order) {
   const std::lock_guard lock(mutex);
   abandon();
   order = std::move(new_order);
+  batch_size = images_per_batch;
   position = 0;
   fill();
 }
 
 void Loader::Impl::fill() {
   while (position < order.size() && static_cast<int64_t>(window.size()) <= options.prefetch) {
-    const size_t end = std::min(position + static_cast<size_t>(options.batch), order.size());
+    const size_t end = std::min(position + static_cast<size_t>(batch_size), order.size());
     auto pending = std::make_shared<Pending>();
     Batch& batch = pending->batch;
     batch.indexes.assign(order.begin() + static_cast<std::ptrdiff_t>(position),
@@ -309,7 +312,9 @@ Loader::Loader(const Dataset& dataset, LoaderOptions options)
     : impl_(std::make_unique<Impl>(dataset, std::move(options))) {}
 Loader::~Loader() = default;
 
-void Loader::start(std::vector<int64_t> order) { impl_->start(std::move(order)); }
+void Loader::start(std::vector<int64_t> order, int64_t batch) {
+  impl_->start(std::move(order), batch > 0 ? batch : impl_->options.batch);
+}
 bool Loader::next(Batch& batch) { return impl_->next(batch); }
 
 int64_t Loader::skipped() const {

@@ -42,9 +42,10 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// Begins a pass over the images `order`, abandoning the one before. Entries may repeat.
+  /// Begins a pass over the images `order`, abandoning the one before. Entries may repeat. `batch` images make a batch
+  /// of this pass; 0: as many as the options say.
   /// @throws Error when an index is not in the data set.
-  void start(std::vector<int64_t> order);
+  void start(std::vector<int64_t> order, int64_t batch = 0);
 
   /// The next batch of the pass: entries [i * batch, (i + 1) * batch) of the order less the unreadable images; the last
   /// may be smaller. A batch that ends empty is passed over.

@@ -12,7 +12,7 @@ namespace bareseg {
 
 /// Where a network's tensors live and from which numbers they start.
 struct ModuleOptions {
-  Device device;
+  Device device = {};
   uint64_t seed = 1;
 };
 

@@ -1,0 +1,56 @@
+#include "apps/clusterer.h"
+
+#include "apps/run.h"
+#include "apps/segmenter.h"
+#include "cluster/kmeans.h"
+#include "engine/random.h"
+
+namespace bareseg {
+
+Tensor cluster_features(ResNetFpn& network, Loader& loader, int64_t images, const FeatureClustering& how, DType dtype) {
+  const NoGrad no_grad;
+  const ModeGuard mode(network, true);
+  loader.start(Random(how.seed, Stream::kmeans).permutation(images));
+  std::unique_ptr<MiniBatchKMeans> kmeans;
+  Progress progress("clustering", images);
+  int64_t done = 0, batch_size = 0;
+  for (Batch batch; loader.next(batch);) {
+    const Tensor f = plain_features(network, batch.images, dtype);
+    const int64_t rows = f.count() / f.dim(-1);
+    if (kmeans == nullptr) {
+      batch_size = batch.images.dim(0);
+      kmeans = std::make_unique<MiniBatchKMeans>(
+          MiniBatchKMeansOptions{.kmeans = {.clusters = how.clusters, .iterations = how.iterations, .seed = how.seed},
+                                 .init_batches = how.init_batches,
+                                 .num_batches = how.num_batches},
+          (images + batch_size - 1) / batch_size);
+    }
+    kmeans->add(f.view({rows, f.dim(-1)}));
+    progress.update(done += batch.images.dim(0));
+  }
+  BS_CHECK(kmeans != nullptr, "clustering: no image could be read");
+  return kmeans->centroids();
+}
+
+void load_initial_weights(ResNetFpn& network, const std::string& file) {
+  NamedTensors weights = read_weights(file);
+  bool whole = false;
+  for (NamedTensor& w : weights) {
+    if (w.name.starts_with("model.")) w.name.erase(0, 6);
+    whole = whole || w.name.starts_with("backbone.");
+  }
+  StateDict target = whole ? network.state() : network.backbone().state();
+  LoadReport report;
+  try {
+    report = load_into(target, weights, false);
+  } catch (const Error& error) {
+    fail_at(__FILE__, __LINE__, file, ": ", error.message());
+  }
+  for (const std::string& name : report.missing) {
+    BS_CHECK(name.ends_with("num_batches_tracked"), file, ": '", name, "' is missing; expected the weights of a ",
+             whole ? "ResNet-FPN" : "ResNet", " of the given --depth");
+  }
+  log_info(concat("weights from ", file, whole ? "" : " (backbone)"));
+}
+
+}  // namespace bareseg

@@ -1,0 +1,26 @@
+// k-means over what a network, or the pixels themselves, say of plain images: the final clustering of a run, and the
+// baselines.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "data/loader.h"
+#include "layers/fpn.h"
+
+namespace bareseg {
+
+struct FeatureClustering {
+  int64_t clusters = 27, init_batches = 20, num_batches = 1, iterations = 20;
+  uint64_t seed = 0;
+};
+
+/// Mini-batch k-means over the unit features of `images` plain images in a random order, batch norm in training mode,
+/// as the authors' repeated clustering (PiCIE section 9, point 5). Running statistics move. float32 [K, D].
+Tensor cluster_features(ResNetFpn& network, Loader& loader, int64_t images, const FeatureClustering& how, DType dtype);
+
+/// Loads what a file of weights has of the network: a backbone of torchvision's names, or names of ours or of the
+/// authors' checkpoints. @throws Error when not even the backbone's first convolution is in it, or a shape differs.
+void load_initial_weights(ResNetFpn& network, const std::string& file);
+
+}  // namespace bareseg

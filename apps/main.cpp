@@ -1,0 +1,105 @@
+// bareseg: the table of commands.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "apps/data_check.h"
+#include "apps/evaluate.h"
+#include "apps/info.h"
+#include "apps/picie.h"
+#include "apps/predict.h"
+#include "apps/run.h"
+#include "cpu/cpu_backend.h"
+
+namespace bareseg {
+namespace {
+
+// The value of `option` on the command line, before it is parsed: a preset decides the defaults that parsing starts
+// from, and a resumed run's folder the configuration it reads.
+std::string early_value(const std::vector<std::string>& args, const std::string& option) {
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (args[i] == option && i + 1 < args.size()) return args[i + 1];
+    if (args[i].starts_with(option + "=")) return args[i].substr(option.size() + 1);
+  }
+  return {};
+}
+
+int run(std::vector<std::string> args) {
+  CLI::App app("bareseg learns to segment images, with and without labels");
+  app.set_version_flag("--version", "bareseg 0.1.0");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_config("--config", "", "file of options, as config.toml of a run");
+  app.option_defaults()->always_capture_default(false);
+  std::function<int()> command;
+
+  CLI::App* train = app.add_subcommand("train", "learn from images");
+  train->require_subcommand(1);
+  PicieOptions picie = PicieOptions::preset_named(early_value(args, "--preset"));
+  CLI::App* train_picie_command = train->add_subcommand("picie", "PiCIE: without labels");
+  picie.declare(*train_picie_command);
+  train_picie_command->callback([&] {
+    command = [&] { return train_picie(picie, "[train.picie]\n" + train_picie_command->config_to_str(true, false)); };
+  });
+
+  EvaluateOptions evaluate;
+  CLI::App* evaluate_command = app.add_subcommand("evaluate", "score a checkpoint on labelled images");
+  evaluate.declare(*evaluate_command);
+  evaluate_command->callback([&] { command = [&] { return run_evaluate(evaluate); }; });
+
+  BaselineOptions baseline;
+  CLI::App* baseline_command = app.add_subcommand("baseline", "what scores without learning are worth");
+  baseline.declare(*baseline_command);
+  baseline_command->callback([&] { command = [&] { return run_baseline(baseline); }; });
+
+  PredictOptions predict_options;
+  CLI::App* predict_command = app.add_subcommand("predict", "segment images: label maps, overlays, a grid");
+  predict_options.declare(*predict_command);
+  predict_command->callback([&] { command = [&] { return predict(predict_options); }; });
+
+  InfoOptions info_options;
+  CLI::App* info_command = app.add_subcommand("info", "what a checkpoint holds");
+  info_options.declare(*info_command);
+  info_command->callback([&] { command = [&] { return info(info_options); }; });
+
+  CLI::App* data = app.add_subcommand("data", "look after data sets");
+  data->require_subcommand(1);
+  DataCheckOptions check_options;
+  CLI::App* check_command = data->add_subcommand("check", "verify every image and label map of a data set");
+  check_options.declare(*check_command);
+  check_command->callback([&] { command = [&] { return data_check(check_options); }; });
+
+  const std::string resumed = early_value(args, "--resume");
+  if (!resumed.empty()) {
+    args.push_back("--config");
+    args.push_back(resumed + "/config.toml");
+  }
+  std::reverse(args.begin(), args.end());  // CLI11 takes them from the back
+  try {
+    app.parse(args);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(kExitUsage);
+  }
+  return command();
+}
+
+}  // namespace
+}  // namespace bareseg
+
+int main(int argc, char** argv) {
+  using namespace bareseg;
+  install_backend(Device::Type::cpu, make_cpu_backend());
+  try {
+    return run({argv + 1, argv + argc});
+  } catch (const ExitError& error) {
+    log_error(error.message);
+    return error.code;
+  } catch (const Error& error) {
+    log_error(error.message());
+  } catch (const std::exception& error) {
+    log_error(error.what());
+  }
+  return kExitError;
+}

@@ -1,0 +1,82 @@
+#include "apps/options.h"
+
+#include <numeric>
+
+#include "apps/run.h"
+#include "cpu/cpu_backend.h"
+
+namespace bareseg {
+
+void DeviceOptions::declare(CLI::App& app) {
+  app.add_option("--device", device, "where to compute: auto or cpu")
+      ->check(CLI::IsMember({"auto", "cpu"}))
+      ->capture_default_str()
+      ->group("Device");
+  app.add_option("--dtype", dtype, "activations: fp32, or bf16 (weights stay fp32; fast with AVX-512 or AMX)")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->capture_default_str()
+      ->group("Device");
+  app.add_option("--threads", threads, "CPU threads, 0 for all")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str()
+      ->group("Device");
+}
+
+Device DeviceOptions::open() const {
+  set_cpu_threads(threads);
+  return {};
+}
+
+void declare_dataset(CLI::App& app, DatasetOptions& o) {
+  const char* group = "Data";
+  app.add_option("--dataset", o.kind, "scenes (rendered, no files), camvid, folder, images, coco-stuff, cityscapes")
+      ->check(CLI::IsMember({"scenes", "camvid", "folder", "images", "coco-stuff", "cityscapes"}))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--data", o.root, "folder of the data set")->group(group);
+  app.add_option("--list", o.list, "text file of image ids, in place of the split's own list")->group(group);
+  app.add_option("--splits", o.splits, "folder, camvid: comma-separated splits in place of the default")->group(group);
+  app.add_option("--scenes", o.scenes, "scenes: images in the split")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--scene-size", o.scene_size, "scenes: side in pixels")
+      ->check(CLI::Range(32, 4096))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--scene-seed", o.seed, "scenes: what is rendered")->capture_default_str()->group(group);
+  app.add_flag("--cityscapes-19", o.cityscapes_19, "cityscapes: the 19 evaluation classes in place of 27")
+      ->group(group);
+}
+
+void LoadOptions::declare(CLI::App& app) {
+  app.add_option("--workers", workers, "threads that decode images, 0 for one per processor")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str()
+      ->group("Data");
+  app.add_option("--cache-gib", cache_gib, "memory for decoded images, in GiB")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str()
+      ->group("Data");
+  app.add_option("--disk-cache", disk_cache, "file that keeps decoded images between runs")->group("Data");
+  app.add_flag("--strict-data", strict, "stop at an unreadable image instead of leaving it out")->group("Data");
+}
+
+LoaderOptions LoadOptions::loader(int64_t batch, int64_t side, int64_t label_side) const {
+  return {.batch = batch,
+          .side = side,
+          .label_side = label_side,
+          .workers = workers,
+          .cache_bytes = static_cast<int64_t>(cache_gib * 0x1p30),
+          .disk_cache = label_side == 0 ? disk_cache : std::string(),
+          .strict = strict,
+          .warn = [](const std::string& message) { log_warning(concat("left out: ", message)); }};
+}
+
+std::vector<int64_t> every_index(const Dataset& dataset) {
+  std::vector<int64_t> order(static_cast<size_t>(dataset.size()));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  return order;
+}
+
+}  // namespace bareseg

@@ -1,0 +1,45 @@
+// Options that several commands share, and how they are declared to CLI11: name, help and default once each.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "engine/device.h"
+#include "engine/dtype.h"
+
+namespace bareseg {
+
+struct DeviceOptions {
+  std::string device = "auto";
+  std::string dtype = "fp32";
+  int threads = 0;
+
+  void declare(CLI::App& app);
+  /// Applies the thread count. @throws Error when the device is not to be had.
+  Device open() const;
+  DType float_type() const { return dtype == "bf16" ? kBFloat16 : kFloat32; }
+};
+
+/// Declares the options of a data set: --dataset, --data and what belongs to single kinds.
+void declare_dataset(CLI::App& app, DatasetOptions& options);
+
+/// How images reach the network.
+struct LoadOptions {
+  int workers = 0;
+  double cache_gib = 4.0;
+  std::string disk_cache;
+  bool strict = false;
+
+  void declare(CLI::App& app);
+  /// Options of a loader; unreadable images are named in the log.
+  LoaderOptions loader(int64_t batch, int64_t side, int64_t label_side = 0) const;
+};
+
+/// 0 .. size - 1.
+std::vector<int64_t> every_index(const Dataset& dataset);
+
+}  // namespace bareseg

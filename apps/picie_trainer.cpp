@@ -1,0 +1,321 @@
+#include "apps/picie_trainer.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "apps/clusterer.h"
+#include "apps/report.h"
+#include "cluster/kmeans.h"
+#include "engine/augment.h"
+
+namespace bareseg {
+namespace {
+
+constexpr int64_t kStride = 4;  // of the features
+
+// Adds the seconds of its scope to a phase.
+class PhaseTimer {
+ public:
+  explicit PhaseTimer(double& seconds) : seconds_(seconds), start_(std::chrono::steady_clock::now()) {}
+  ~PhaseTimer() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  PhaseTimer(const PhaseTimer&) = delete;
+  PhaseTimer& operator=(const PhaseTimer&) = delete;
+
+ private:
+  double& seconds_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+double sum_of(const std::vector<int64_t>& counts) {
+  return static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
+}
+
+}  // namespace
+
+PicieTrainer::PicieTrainer(const PicieOptions& options, const std::string& config)
+    : options_(options),
+      device_(options.device.open()),
+      dtype_(options.device.float_type()),
+      run_(options.resume.empty() ? options.out : options.resume, config, !options.resume.empty()) {
+  install_signal_handlers();
+  open_data();
+  open_network();
+  if (!options_.resume.empty()) restore();
+}
+
+void PicieTrainer::open_data() {
+  train_data_ = open_dataset(options_.data, Split::train);
+  log_info(concat("training on ", train_data_->size(), " images (", options_.data.kind, ")"));
+  train_loader_ = std::make_unique<Loader>(*train_data_, options_.load.loader(options_.batch_cluster, options_.res2));
+  try {
+    val_data_ = open_dataset(options_.data, Split::val);
+  } catch (const Error& error) {
+    log_warning(concat("no scores: ", error.message()));
+  }
+  if (val_data_ != nullptr && val_data_->has_labels()) {
+    val_loader_ =
+        std::make_unique<Loader>(*val_data_, options_.load.loader(options_.batch_test, options_.res, options_.res));
+    log_info(concat("scoring on ", val_data_->size(), " images, ", val_data_->classes().size(), " classes"));
+  } else {
+    log_info("the data set has no labels: nothing is scored");
+  }
+}
+
+void PicieTrainer::open_network() {
+  segmenter_.depth = options_.depth;
+  segmenter_.resolution = options_.res;
+  segmenter_.network = std::make_unique<ResNetFpn>(ResNetFpn::Options{.depth = options_.depth},
+                                                   ModuleOptions{.device = device_, .seed = options_.seed});
+  segmenter_.classifiers.resize(2);
+  if (val_loader_ != nullptr) {
+    for (const ClassInfo& c : val_data_->classes()) segmenter_.class_names.push_back(c.name);
+  }
+  if (!options_.init.empty()) load_initial_weights(*segmenter_.network, options_.init);
+  const std::vector<Tensor> parameters = segmenter_.network->parameters();
+  const auto lr = static_cast<float>(options_.lr);
+  if (options_.optimizer == "adam") {
+    optimizer_ = std::make_unique<Adam>(parameters, Adam::Options{.lr = lr});
+  } else {
+    optimizer_ =
+        std::make_unique<Sgd>(parameters, Sgd::Options{.lr = lr,
+                                                       .momentum = static_cast<float>(options_.momentum),
+                                                       .weight_decay = static_cast<float>(options_.weight_decay)});
+  }
+}
+
+int PicieTrainer::run() {
+  while (epoch_ < options_.epochs) {
+    if (!epoch()) {
+      log_info(concat("stopped by a signal in epoch ", epoch_, "; go on with --resume ", run_.folder().string()));
+      return kExitInterrupted;
+    }
+  }
+  if (options_.repeats > 0 && val_loader_ != nullptr) repeat_clustering();
+  log_info(concat("done: ", run_.last().string()));
+  return 0;
+}
+
+bool PicieTrainer::epoch() {
+  plan_.emplace(options_.augment(), options_.seed, train_data_->size(), epoch_);
+  if (steps_ == 0) {
+    seconds_.clear();
+    losses_ = {};
+    for (int view = 0; view < 2; ++view) {
+      const PhaseTimer timer(seconds_["cluster"]);
+      cluster(view);
+      if (stop_signal() != 0) return false;
+    }
+    for (int view = 0; view < 2; ++view) {
+      const PhaseTimer timer(seconds_["label"]);
+      label(view);
+      if (stop_signal() != 0) return false;
+    }
+  }
+  {
+    const PhaseTimer timer(seconds_["train"]);
+    if (!train()) return false;
+  }
+  finish_epoch();
+  return true;
+}
+
+Tensor PicieTrainer::view_features(const Batch& batch, int view, bool training_step) {
+  AugmentOptions how = plan_->config().options(view);
+  std::vector<AugmentParams> params;
+  for (const int64_t index : batch.indexes) {
+    AugmentParams p = plan_->params(index, view, options_.res2);
+    if (training_step && view == 0 && options_.compat_plain_view1) p = {.window = p.window};
+    params.push_back(p);
+  }
+  const Tensor x = augment(batch.images.to(device_), params, how, options_.res1, dtype_);
+  const Tensor f = segmenter_.network->forward(x);
+  const AugmentConfig& config = plan_->config();
+  if (view == 0 || !(config.crop || config.hflip || config.vflip)) return f;
+  std::vector<CropWindow> windows;
+  for (const int64_t index : batch.indexes) windows.push_back(plan_->window(index, f.dim(1)));
+  return crop_resize_flip(f, windows, f.dim(1));
+}
+
+void PicieTrainer::cluster(int view) {
+  const NoGrad no_grad;
+  const ModeGuard mode(*segmenter_.network, options_.kmeans_bn == "train");
+  train_loader_->start(plan_->permutation());
+  const int64_t batches = (train_data_->size() + options_.batch_cluster - 1) / options_.batch_cluster;
+  const MiniBatchKMeansOptions how{
+      .kmeans = {.clusters = options_.clusters,
+                 .iterations = options_.kmeans_iterations,
+                 .seed = plan_->kmeans_seed(view),
+                 .start = options_.kmeans_start == "random" ? KMeansStart::random : KMeansStart::plus_plus},
+      .init_batches = options_.num_init_batches,
+      .num_batches = options_.num_batches,
+      .batch_rows = options_.batch_cluster * (options_.res1 / kStride) * (options_.res1 / kStride)};
+  MiniBatchKMeans kmeans(how, batches);
+  Progress progress(concat("epoch ", epoch_, " clustering view ", view + 1), train_data_->size());
+  int64_t done = 0;
+  for (Batch batch; train_loader_->next(batch);) {
+    if (stop_signal() != 0) return;
+    const Tensor f = l2_normalize(view_features(batch, view, false));
+    kmeans.add(f.view({f.count() / f.dim(-1), f.dim(-1)}));
+    progress.update(done += batch.images.dim(0));
+  }
+  const auto at = static_cast<size_t>(view);
+  segmenter_.classifiers[at] = kmeans.centroids();
+  kmeans_loss_[at] = kmeans.loss();
+  int64_t repaired = 0;
+  for (const KMeansIteration& iteration : kmeans.iterations()) repaired += iteration.repaired;
+  log_info(concat("epoch ", epoch_, " view ", view + 1, ": k-means loss ", fixed(kmeans.loss(), 4),
+                  repaired > 0 ? concat(", ", repaired, " empty clusters repaired") : "", ", ",
+                  fixed(static_cast<double>(done) / progress.seconds(), 1), " images/s"));
+}
+
+void PicieTrainer::label(int view) {
+  const NoGrad no_grad;
+  const ModeGuard mode(*segmenter_.network, false);
+  const auto at = static_cast<size_t>(view);
+  const int64_t side = options_.res1 / kStride;
+  const DType type = options_.clusters <= 256 ? kUInt8 : kInt32;
+  if (!labels_[at].defined()) {
+    labels_[at] = Tensor::zeros({train_data_->size(), side * side}, type, device_);
+  }
+  Tensor counts = Tensor::zeros({options_.clusters}, kInt64, device_);
+  train_loader_->start(plan_->permutation());
+  Progress progress(concat("epoch ", epoch_, " labelling view ", view + 1), train_data_->size());
+  int64_t done = 0;
+  for (Batch batch; train_loader_->next(batch);) {
+    if (stop_signal() != 0) return;
+    const Tensor f = l2_normalize(view_features(batch, view, false));
+    const Tensor assigned = assign_clusters(f.view({f.count() / f.dim(-1), f.dim(-1)}), segmenter_.classifiers[at]);
+    backend(device_).count_labels(assigned, counts);
+    for (size_t i = 0; i < batch.indexes.size(); ++i) {
+      const auto row = static_cast<int64_t>(i) * side * side;
+      Tensor stored = labels_[at].rows(batch.indexes[i], batch.indexes[i] + 1);
+      backend(device_).copy(assigned.rows(row, row + side * side), stored);
+    }
+    progress.update(done += batch.images.dim(0));
+  }
+  occupancy_[at] = counts.to_vector<int64_t>();
+  check_collapse(view, occupancy_[at]);
+  class_weights_[at] = class_weights(occupancy_[at]);
+}
+
+void PicieTrainer::check_collapse(int view, const std::vector<int64_t>& counts) const {
+  const double total = sum_of(counts), most = static_cast<double>(*std::max_element(counts.begin(), counts.end()));
+  if (total > 0 && most < 0.999 * total) return;
+  throw ExitError{kExitDiverged,
+                  concat("the clustering collapsed in epoch ", epoch_, ": one cluster holds ",
+                         fixed(100.0 * most / std::max(total, 1.0), 2), " % of the pixels of view ", view + 1,
+                         "; the last checkpoint is untouched. Try a lower --lr or --class-weights none")};
+}
+
+Tensor PicieTrainer::class_weights(const std::vector<int64_t>& counts) const {
+  if (options_.class_weights == "none") return {};
+  const double total = sum_of(counts);
+  std::vector<float> weights;
+  for (const int64_t n : counts) {
+    const double share = static_cast<double>(n) / total;
+    weights.push_back(static_cast<float>(options_.class_weights == "frequency" ? share : n > 0 ? 1.0 / share : 0.0));
+  }
+  return Tensor::from(weights, {static_cast<int64_t>(weights.size())}, device_);
+}
+
+Tensor PicieTrainer::labels_of(const Batch& batch, int view) const {
+  const Tensor& all = labels_[static_cast<size_t>(view)];
+  const auto n = static_cast<int64_t>(batch.indexes.size());
+  Tensor labels = Tensor::empty({n, all.dim(1)}, all.dtype(), device_);
+  for (int64_t i = 0; i < n; ++i) {
+    Tensor row = labels.rows(i, i + 1);
+    const int64_t image = batch.indexes[static_cast<size_t>(i)];
+    backend(device_).copy(all.rows(image, image + 1), row);
+  }
+  return labels;
+}
+
+bool PicieTrainer::train() {
+  std::vector<int64_t> order =
+      Random(options_.seed, Stream::permutation, static_cast<uint64_t>(epoch_)).permutation(train_data_->size());
+  order.erase(order.begin(), order.begin() + std::min<int64_t>(steps_ * options_.batch_train, train_data_->size()));
+  train_loader_->start(order, options_.batch_train);
+  Progress progress(concat("epoch ", epoch_, " training"), static_cast<int64_t>(order.size()));
+  auto saved = std::chrono::steady_clock::now();
+  int64_t done = 0;
+  for (Batch batch; train_loader_->next(batch);) {
+    step(batch);
+    ++steps_;
+    progress.update(done += batch.images.dim(0));
+    if (static_cast<int64_t>(pending_.size()) >= options_.log_every) read_pending();
+    const auto now = std::chrono::steady_clock::now();
+    const bool due = std::chrono::duration<double>(now - saved).count() > 60.0 * options_.save_minutes;
+    if (stop_signal() == 0 && !due) continue;
+    read_pending();
+    save(run_.last());
+    saved = now;
+    if (stop_signal() != 0) return false;
+  }
+  read_pending();
+  return true;
+}
+
+void PicieTrainer::step(const Batch& batch) {
+  const Tensor f1 = view_features(batch, 0, true), f2 = view_features(batch, 1, true);
+  std::vector<ClusterTarget> targets;
+  for (int view = 0; view < 2; ++view) {
+    const auto at = static_cast<size_t>(view);
+    targets.push_back({segmenter_.classifiers[at], labels_of(batch, view), class_weights_[at]});
+  }
+  Pending pending;
+  pending.images = batch.images.dim(0);
+  const Tensor loss1 = cosine_cluster_loss(f1, targets, &pending.terms[0]);
+  const Tensor loss2 = cosine_cluster_loss(f2, targets, &pending.terms[1]);
+  Tensor loss = scale(add(loss1, loss2), 0.5f);
+  if (options_.mse) {
+    const Tensor difference = mse_loss(cast(l2_normalize(f1), kFloat32), cast(l2_normalize(f2), kFloat32));
+    pending.mse = difference.detach();
+    loss = scale(add(loss, difference), 0.5f);
+  }
+  backward(loss);
+  optimizer_->step();
+  pending_.push_back(std::move(pending));
+}
+
+void PicieTrainer::read_pending() {
+  for (const Pending& p : pending_) {
+    const std::vector<float> view1 = p.terms[0].to_vector<float>(), view2 = p.terms[1].to_vector<float>();
+    const double within = 0.5 * (view1[0] + view2[1]), across = 0.5 * (view1[1] + view2[0]);
+    const double mse = p.mse.defined() ? p.mse.item() : 0.0, cross_entropy = 0.5 * (within + across);
+    const double total = p.mse.defined() ? 0.5 * (cross_entropy + mse) : cross_entropy;
+    if (!std::isfinite(total)) {
+      throw ExitError{kExitDiverged, concat("the loss is ", total, " in epoch ", epoch_, " near step ", steps_,
+                                            "; the last checkpoint is untouched. Try a lower --lr")};
+    }
+    const auto n = static_cast<double>(p.images);
+    losses_.total += n * total;
+    losses_.within += n * within;
+    losses_.across += n * across;
+    losses_.mse += n * mse;
+    losses_.images += n;
+  }
+  pending_.clear();
+}
+
+void PicieTrainer::repeat_clustering() {
+  std::vector<double> accuracy, miou;
+  for (int64_t r = 0; r < options_.repeats; ++r) {
+    const FeatureClustering how{.clusters = options_.clusters,
+                                .init_batches = options_.num_init_batches,
+                                .num_batches = options_.num_batches,
+                                .iterations = options_.kmeans_iterations,
+                                .seed = options_.seed + static_cast<uint64_t>(r)};
+    Loader loader(*train_data_, options_.load.loader(options_.batch_cluster, options_.res));
+    const Tensor centroids = cluster_features(*segmenter_.network, loader, train_data_->size(), how, dtype_);
+    val_loader_->start(every_index(*val_data_));
+    const auto classes = static_cast<int64_t>(val_data_->classes().size());
+    const Histogram h = evaluate(*segmenter_.network, {centroids}, *val_loader_, classes, dtype_).front();
+    const Scores s = score(h, match_clusters(h, Matching::hungarian));
+    accuracy.push_back(s.accuracy);
+    miou.push_back(s.mean_iou);
+  }
+  log_info(concat("fresh clusterings: ACC ", mean_and_spread(accuracy), ", mIoU ", mean_and_spread(miou)));
+}
+
+}  // namespace bareseg

@@ -1,0 +1,59 @@
+#include "apps/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "engine/error.h"
+
+namespace bareseg {
+
+std::string fixed(double value, int digits) {
+  if (std::isnan(value)) return "-";
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::string mean_and_spread(const std::vector<double>& values) {
+  double mean = 0.0, square = 0.0;
+  for (const double v : values) mean += v / static_cast<double>(values.size());
+  for (const double v : values) square += (v - mean) * (v - mean) / static_cast<double>(values.size());
+  return values.size() < 2 ? fixed(mean, 2) : concat(fixed(mean, 2), " +- ", fixed(std::sqrt(square), 2));
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string blank(widths[i] - row[i].size(), ' ');
+      text += (i > 0 ? "  " : "") + (i == 0 ? row[i] + blank : blank + row[i]);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string class_table(const Scores& scores, const std::vector<std::string>& names) {
+  std::vector<std::vector<std::string>> rows{{"class", "IoU", "recall"}};
+  for (size_t c = 0; c < scores.iou.size(); ++c) {
+    rows.push_back(
+        {c < names.size() ? names[c] : std::to_string(c), fixed(scores.iou[c], 2), fixed(scores.recall[c], 2)});
+  }
+  rows.push_back({"mean", fixed(scores.mean_iou, 2), fixed(scores.mean_recall, 2)});
+  return table(rows) + concat("pixel accuracy ", fixed(scores.accuracy, 2), "\n");
+}
+
+nlohmann::json to_json(const Scores& scores) {
+  nlohmann::json iou = nlohmann::json::array();
+  for (const double value : scores.iou) iou.push_back(std::isnan(value) ? nlohmann::json() : nlohmann::json(value));
+  return {{"ACC", scores.accuracy}, {"mIoU", scores.mean_iou}, {"IoU", iou}};
+}
+
+}  // namespace bareseg

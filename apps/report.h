@@ -1,0 +1,26 @@
+// Numbers as text: tables and the JSON of scores.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "cluster/metrics.h"
+
+namespace bareseg {
+
+/// `value` with `digits` decimals; "-" for NaN.
+std::string fixed(double value, int digits);
+/// "12.34 +- 0.56" (population standard deviation), or the number alone where there is one.
+std::string mean_and_spread(const std::vector<double>& values);
+
+/// Aligned columns, first row the heading; the first column is set left, the others right.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+/// Per-class IoU and recall by name, overall scores last.
+std::string class_table(const Scores& scores, const std::vector<std::string>& names);
+
+/// ACC, mIoU, per-class IoU (null where there is none).
+nlohmann::json to_json(const Scores& scores);
+
+}  // namespace bareseg

@@ -1,0 +1,106 @@
+#include "apps/run.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+
+#include "engine/error.h"
+#include "engine/file.h"
+
+namespace bareseg {
+namespace {
+
+volatile std::sig_atomic_t caught_signal = 0;
+
+void on_signal(int signal) {
+  if (caught_signal != 0) _exit(128 + signal);
+  caught_signal = signal;
+}
+
+spdlog::logger& logger() {
+  static spdlog::logger* log = [] {
+    auto* made = new spdlog::logger("bareseg", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+    made->set_pattern("%H:%M:%S %^%l%$ %v");
+    made->flush_on(spdlog::level::info);
+    return made;
+  }();
+  return *log;
+}
+
+bool on_terminal() { return isatty(STDERR_FILENO) != 0; }
+
+}  // namespace
+
+void log_info(const std::string& message) { logger().info("{}", message); }
+void log_warning(const std::string& message) { logger().warn("{}", message); }
+void log_error(const std::string& message) { logger().error("{}", message); }
+
+int stop_signal() { return caught_signal; }
+
+void install_signal_handlers() {
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+Progress::Progress(std::string title, int64_t total, const char* unit)
+    : title_(std::move(title)), total_(total), unit_(unit), start_(std::chrono::steady_clock::now()), shown_(start_) {}
+
+Progress::~Progress() {
+  if (drawn_) std::fprintf(stderr, "\r\033[K");
+}
+
+double Progress::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+void Progress::update(int64_t done) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!on_terminal() || now - shown_ < std::chrono::milliseconds(100)) return;
+  shown_ = now;
+  drawn_ = true;
+  const double elapsed = seconds(), rate = elapsed > 0 ? static_cast<double>(done) / elapsed : 0.0;
+  const auto left = rate > 0 ? static_cast<int64_t>(static_cast<double>(total_ - done) / rate) : 0;
+  std::fprintf(stderr, "\r\033[K%s %lld/%lld %s, %.1f/s, %lld:%02lld left", title_.c_str(),
+               static_cast<long long>(done), static_cast<long long>(total_), unit_, rate,
+               static_cast<long long>(left / 60), static_cast<long long>(left % 60));
+  std::fflush(stderr);
+}
+
+Run::Run(std::filesystem::path folder, const std::string& config, bool resume) : folder_(std::move(folder)) {
+  std::error_code error;
+  const bool used = std::filesystem::exists(folder_ / "config.toml", error);
+  BS_CHECK(resume || !used, "--out: ", folder_.string(), " holds a run already; give another folder, or --resume ",
+           folder_.string(), " to go on with it");
+  BS_CHECK(!resume || used, "--resume: ", folder_.string(), " holds no run (config.toml is missing)");
+  std::filesystem::create_directories(folder_, error);
+  BS_CHECK(!error, "--out: cannot create ", folder_.string(), ": ", error.message());
+  if (!resume) write_file_atomically(folder_ / "config.toml", config);
+  try {
+    logger().sinks().push_back(std::make_shared<spdlog::sinks::basic_file_sink_st>((folder_ / "log.txt").string()));
+  } catch (const spdlog::spdlog_ex& failure) {
+    fail_at(__FILE__, __LINE__, "cannot write the log: ", failure.what());
+  }
+}
+
+void Run::metrics(const std::string& json_line) {
+  const auto file = folder_ / "metrics.jsonl";
+  std::ofstream out(file, std::ios::app);
+  out << json_line << '\n' << std::flush;
+  BS_CHECK(out.good(), file.string(), ": cannot write (is the disk full?)");
+}
+
+void Run::keep_metrics(int64_t lines) {
+  std::ifstream in(folder_ / "metrics.jsonl");
+  std::string kept, line;
+  while (lines-- > 0 && std::getline(in, line)) kept += line + '\n';
+  write_file_atomically(folder_ / "metrics.jsonl", kept);
+}
+
+}  // namespace bareseg
