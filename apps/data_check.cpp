@@ -1,0 +1,137 @@
+#include "apps/data_check.h"
+
+#include <algorithm>
+#include <iostream>
+#include <numeric>
+#include <vector>
+
+#include "apps/report.h"
+#include "apps/run.h"
+#include "data/check.h"
+
+namespace bareseg {
+namespace fs = std::filesystem;
+namespace {
+
+struct NamedSplit {
+  const char* name;
+  Split split;
+};
+
+// Folders that a split is read from; it is there when one of them is. Empty: the split is not a matter of folders.
+std::vector<fs::path> split_folders(const DatasetOptions& o, Split split) {
+  const bool train = split == Split::train;
+  if (!o.splits.empty() || !o.list.empty()) return {};
+  if (o.kind == "folder") return {o.root / "images" / (train ? "train" : "val")};
+  if (o.kind == "camvid" && train) return {o.root / "images/train"};
+  if (o.kind == "camvid") return {o.root / "images/val", o.root / "images/test"};
+  if (o.kind == "coco-stuff") return {o.root / "images" / (train ? "train2017" : "val2017")};
+  if (o.kind != "cityscapes") return {};
+  const fs::path images = o.root / "leftImg8bit";
+  if (train) return {images / "train", images / "test", images / "train_extra"};
+  return {images / "val", images / "train"};
+}
+
+bool is_there(const DatasetOptions& options, Split split) {
+  const std::vector<fs::path> folders = split_folders(options, split);
+  return folders.empty() ||
+         std::any_of(folders.begin(), folders.end(), [](const fs::path& folder) { return fs::is_directory(folder); });
+}
+
+std::vector<NamedSplit> wanted_splits(const DataCheckOptions& o) {
+  const NamedSplit train{"train", Split::train}, val{"val", Split::val};
+  if (o.split == "train") return {train};
+  if (o.split == "val") return {val};
+  // One and the same images, whichever split is asked for.
+  if (o.data.kind == "images") return {{"images", Split::train}};
+  if (!o.data.splits.empty()) return {{o.data.splits.c_str(), Split::train}};
+  if (!o.data.list.empty()) return {val};
+  std::vector<NamedSplit> splits;
+  for (const NamedSplit& s : {train, val}) {
+    if (is_there(o.data, s.split)) {
+      splits.push_back(s);
+    } else {
+      std::cout << s.name << ": not there (" << split_folders(o.data, s.split).front().string() << ")\n";
+    }
+  }
+  return splits;
+}
+
+std::string range(int64_t low, int64_t high) { return low == high ? std::to_string(low) : concat(low, " to ", high); }
+
+std::string share(int64_t part, int64_t whole) {
+  return fixed(100.0 * static_cast<double>(part) / static_cast<double>(std::max<int64_t>(whole, 1)), 2) + " %";
+}
+
+void print_classes(const DataReport& report, const std::vector<ClassInfo>& classes) {
+  const auto& pixels = report.class_pixels;
+  const int64_t labelled = std::accumulate(pixels.begin(), pixels.end(), int64_t{0});
+  std::vector<std::vector<std::string>> rows{{"class", "pixels", "of labelled"}};
+  for (size_t c = 0; c < classes.size(); ++c) {
+    rows.push_back({concat(c, ' ', classes[c].name), std::to_string(pixels[c]), share(pixels[c], labelled)});
+  }
+  std::cout << table(rows) << "ignored pixels: " << report.ignored_pixels << ", "
+            << share(report.ignored_pixels, labelled + report.ignored_pixels) << " of all\n";
+}
+
+void print_report(const char* split, const Dataset& data, const DataReport& report) {
+  std::cout << split << ": " << report.images << " images, " << report.good << " good";
+  if (report.good > 0) {
+    std::cout << ", width " << range(report.smallest.width, report.largest.width) << ", height "
+              << range(report.smallest.height, report.largest.height);
+  }
+  std::cout << (data.has_labels() ? ", with labels\n" : ", without labels\n");
+  if (data.has_labels() && report.good > 0) print_classes(report, data.classes());
+  for (const DataProblem& p : report.problems) {
+    const bool named = p.message.find(p.source) != std::string::npos;
+    std::cout << "problem: " << (named ? "" : p.source + ": ") << p.message << '\n';
+  }
+}
+
+// Whether the split is free of problems.
+bool check_split(const DataCheckOptions& options, const NamedSplit& split) {
+  try {
+    const std::unique_ptr<Dataset> data = open_dataset(options.data, split.split);
+    Progress progress(concat("check ", split.name), data->size());
+    const DataReport report = check_dataset(
+        *data,
+        [&](int64_t done, int64_t) {
+          progress.update(done);
+          if (stop_signal() != 0) throw ExitError{kExitInterrupted, "stopped by a signal"};
+        },
+        options.threads);
+    print_report(split.name, *data, report);
+    return report.problems.empty();
+  } catch (const Error& error) {
+    std::cout << split.name << ": does not open\nproblem: " << error.message() << '\n';
+    return false;
+  }
+}
+
+}  // namespace
+
+void DataCheckOptions::declare(CLI::App& app) {
+  declare_dataset(app, data);
+  app.add_option("--split", split, "train, val or both")
+      ->check(CLI::IsMember({"train", "val", "both"}))
+      ->capture_default_str()
+      ->group("Data");
+  app.add_option("--threads", threads, "CPU threads, 0 for all")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str()
+      ->group("Device");
+}
+
+int data_check(const DataCheckOptions& options) {
+  BS_CHECK(options.data.kind == "scenes" || fs::is_directory(options.data.root),
+           "--data: expected the folder of the data set, got '", options.data.root.string(), "'");
+  const std::vector<NamedSplit> splits = wanted_splits(options);
+  BS_CHECK(!splits.empty(), "data set ", options.data.kind, ": expected images in ",
+           split_folders(options.data, Split::train).front().string(), " or the folders of another split");
+  bool good = true;
+  for (const NamedSplit& split : splits) good = check_split(options, split) && good;
+  std::cout << (good ? "no problem found" : "problems found, see above") << std::endl;
+  return good ? 0 : kExitError;
+}
+
+}  // namespace bareseg
