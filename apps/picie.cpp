@@ -102,7 +102,7 @@ void PicieOptions::declare(CLI::App& app) {
       "Training")
       ->check(CLI::IsMember({"train", "eval"}));
   add("--optimizer", optimizer, "adam or sgd", "Training")->check(CLI::IsMember({"adam", "sgd"}));
-  add("--lr", lr, "learning rate", "Training")->check(CLI::Range(0.0, 1e3));
+  add("--lr", lr, "learning rate", "Training")->check(CLI::Range(0.0, 1e38));
   add("--momentum", momentum, "sgd: momentum", "Training")->check(CLI::Range(0.0, 1.0));
   add("--weight-decay", weight_decay, "sgd: weight decay (adam takes none, as the authors')", "Training")
       ->check(CLI::Range(0.0, 1e3));
@@ -116,6 +116,10 @@ void PicieOptions::declare(CLI::App& app) {
       "comma-separated: brightness, contrast, saturation, hue, grey, blur, crop, hflip, vflip; or all (without "
       "vflip), colour-only, geometry-only, none",
       "Transforms");
+  add("--jitter", jitter, "brightness, contrast and saturation factors lie within 1 +- this", "Transforms")
+      ->check(CLI::Range(0.0, 1.0));
+  add("--hue-range", hue_range, "hue shifts lie within +- this fraction of the colour circle", "Transforms")
+      ->check(CLI::Range(0.0, 0.5));
   add("--min-scale", min_scale, "smallest side of the crop, as a fraction", "Transforms")->check(CLI::Range(0.01, 1.0));
   app.add_flag("--compat-grey-off", compat_grey_off, "never turn images grey: the authors' switch was dead")
       ->group("Transforms");
@@ -127,6 +131,8 @@ void PicieOptions::declare(CLI::App& app) {
 AugmentConfig PicieOptions::augment() const {
   AugmentConfig config = parse_transforms(transforms);
   config.min_scale = min_scale;
+  config.jitter = jitter;
+  config.hue_range = hue_range;
   config.compat_grey_off = compat_grey_off;
   return config;
 }

@@ -39,7 +39,7 @@ struct PicieOptions {
   int64_t repeats = 0;
 
   std::string transforms = "all";
-  double min_scale = 0.5;
+  double min_scale = 0.5, jitter = 0.3, hue_range = 0.1;
   bool compat_grey_off = false, compat_plain_view1 = false;
 
   double save_minutes = 10.0;
