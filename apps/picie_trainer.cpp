@@ -129,7 +129,7 @@ Tensor PicieTrainer::view_features(const Batch& batch, int view, bool training_s
     params.push_back(p);
   }
   const Tensor x = augment(batch.images.to(device_), params, how, options_.res1, dtype_);
-  const Tensor f = segmenter_.network->forward(x);
+  Tensor f = segmenter_.network->forward(x);
   const AugmentConfig& config = plan_->config();
   if (view == 0 || !(config.crop || config.hflip || config.vflip)) return f;
   std::vector<CropWindow> windows;

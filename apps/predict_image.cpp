@@ -13,7 +13,7 @@ constexpr double kMaxSquares = 16.0;  // pixels in the network, in squares of si
 
 // (v / 255 - mean) / std, as the augmentation of training normalises.
 Tensor normalised(const Image& image) {
-  const Tensor x = Tensor::empty({1, image.height, image.width, 3});
+  Tensor x = Tensor::empty({1, image.height, image.width, 3});
   float table[3][256];
   for (int channel = 0; channel < 3; ++channel) {
     for (int v = 0; v < 256; ++v) {

@@ -72,7 +72,7 @@ void register_conv() {
         if (pass == Pass::data && layer.in == 3) continue;  // nobody asks for the gradient of the image
         benchmark::RegisterBenchmark(
             concat("conv/", dtype == kFloat32 ? "fp32/" : "bf16/", layer.name, "/", name).c_str(),
-            [=](benchmark::State& state) { conv(state, layer, pass, dtype); })
+            [=, pass = pass](benchmark::State& state) { conv(state, layer, pass, dtype); })
             ->UseRealTime()
             ->Unit(benchmark::kMillisecond);
       }

@@ -56,7 +56,7 @@ std::vector<uint8_t> photo() {
   Image image = open_scenes({.scenes = 1, .scene_size = kWidth}, Split::train)->image(0);
   image.height = kHeight;
   image.rgb.resize(static_cast<size_t>(3 * kWidth * kHeight));
-  const std::vector<uint8_t> bytes = encode_jpeg(image);
+  std::vector<uint8_t> bytes = encode_jpeg(image);
   if (const char* file = std::getenv("BARESEG_BENCH_PHOTO")) {
     std::ofstream out(file, std::ios::binary);
     out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));

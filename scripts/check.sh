@@ -15,7 +15,7 @@ check_format() {
 check_tidy() {
   cmake --preset release >/dev/null  # writes the compile database
   # The database is GCC's: Clang does not know all of its warnings.
-  git ls-files -z 'engine/*.cpp' 'layers/*.cpp' 'cpu/*.cpp' 'cluster/*.cpp' 'data/*.cpp' 'apps/*.cpp' |
+  git ls-files -z 'engine/*.cpp' 'layers/*.cpp' 'cpu/*.cpp' 'cluster/*.cpp' 'data/*.cpp' 'apps/*.cpp' 'bench/*.cpp' |
     xargs -0 -n 1 -P "$(nproc)" clang-tidy -p build/release --quiet --extra-arg=-Wno-unknown-warning-option \
       2> >(grep -v 'warnings\? generated' >&2)  # those are in system headers, and not shown
   echo "tidy: clean"

@@ -259,8 +259,8 @@ TEST(MiniBatchKMeans, Errors) {
   EXPECT_ERROR(running.centroids(), "not complete");
   EXPECT_ERROR(running.loss(), "not complete");
   running.add(normal_points(10, 3, 40));
-  EXPECT_ERROR(running.add(normal_points(11, 3, 40)), "not more, got 11");
-  EXPECT_ERROR(running.add(Tensor::empty({0, 3})), "at least 1");
+  EXPECT_ERROR(running.add(normal_points(11, 3, 40)), "must have 1 to 10 points, got 11");
+  EXPECT_ERROR(running.add(Tensor::empty({0, 3})), "must have 1 to 10 points, got 0");
   EXPECT_ERROR(running.add(normal_points(10, 4, 40)), "[n, 3]");
   EXPECT_ERROR(running.add(normal_points(10, 3, 40, kBFloat16)), "got bfloat16");
   running.add(normal_points(6, 3, 41));
