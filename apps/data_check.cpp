@@ -123,6 +123,7 @@ void DataCheckOptions::declare(CLI::App& app) {
 }
 
 int data_check(const DataCheckOptions& options) {
+  install_signal_handlers();
   BS_CHECK(options.data.kind == "scenes" || fs::is_directory(options.data.root),
            "--data: expected the folder of the data set, got '", options.data.root.string(), "'");
   const std::vector<NamedSplit> splits = wanted_splits(options);

@@ -290,6 +290,9 @@ void PredictOptions::declare(CLI::App& app) {
   device.declare(app);
 }
 
-int predict(const PredictOptions& options) { return Prediction(options).run(); }
+int predict(const PredictOptions& options) {
+  install_signal_handlers();
+  return Prediction(options).run();
+}
 
 }  // namespace bareseg
