@@ -24,9 +24,11 @@ Tensor filled(const Shape& shape, DType dtype, Device device, Draw draw) {
 }  // namespace
 
 uint32_t Random::next_u32() {
-  const Philox4 block = philox(seed_, subsequence_, position_ / 4);
-  const uint32_t words[4] = {block.x, block.y, block.z, block.w};
-  return words[position_++ % 4];
+  if (position_ % 4 == 0) {
+    const Philox4 block = philox(seed_, subsequence_, position_ / 4);
+    words_ = {block.x, block.y, block.z, block.w};
+  }
+  return words_[position_++ % 4];
 }
 
 float Random::normal() {

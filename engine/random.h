@@ -2,6 +2,7 @@
 // every resume.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -19,10 +20,11 @@ class Random {
   Random(uint64_t seed, Stream stream, uint64_t part = 0)
       : seed_(seed), subsequence_(static_cast<uint64_t>(stream) << 48 | part) {}
 
-  /// Another stream of the same seed and part, independent of this one.
+  /// The start of another stream of the same seed and part, independent of this one.
   Random split() const {
     Random other = *this;
     other.subsequence_ |= uint64_t{1} << 63;
+    other.position_ = 0;
     return other;
   }
 
@@ -39,6 +41,7 @@ class Random {
 
  private:
   uint64_t seed_, subsequence_, position_ = 0;
+  std::array<uint32_t, 4> words_{};  // the block that position_ is in, drawn when it begins
 };
 
 /// Float tensors of random numbers, drawn on the host in element order and copied to the device.
