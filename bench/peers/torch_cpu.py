@@ -3,6 +3,7 @@
 
 Usage: torch_cpu.py NAME [SECONDS], NAME as in bareseg_bench: train_step/fp32, eval_forward/bf16, ...
 """
+import os
 import sys
 
 import torch
@@ -67,6 +68,7 @@ def make(group, bf16, layout):
 def main():
     name = sys.argv[1]
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 3.0
+    torch.set_num_threads(len(os.sched_getaffinity(0)))  # its own guess may be half of them
     group, dtype = name.split("/")
     layouts = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
     for layout_name, layout in layouts.items():
