@@ -24,7 +24,7 @@ echo "== Training without labels"
 "$bareseg" train picie --preset demo --out demo/run
 echo
 echo "== What it has learned, beside simpler ways to group pixels"
-"$bareseg" baseline --dataset scenes --scenes 100 --with demo/run/best.safetensors
+"$bareseg" baseline --dataset scenes --resolution 128 --with demo/run/best.safetensors
 "$bareseg" predict demo/run/best.safetensors --dataset scenes --out demo/pictures --count 16
 echo
 echo "Photograph, truth and prediction side by side: demo/pictures"
