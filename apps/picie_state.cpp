@@ -90,8 +90,8 @@ void PicieTrainer::finish_epoch() {
   const bool best = miou > best_miou_;
   best_miou_ = std::max(best_miou_, miou);
   run_.metrics(line.dump());
+  if (best) save(run_.best());  // first: a kill between the two leaves an epoch to be done, and saved, again
   save(run_.last());
-  if (best) save(run_.best());
 }
 
 void PicieTrainer::save(const std::filesystem::path& file) const {
