@@ -10,7 +10,7 @@ namespace bareseg {
 Tensor cluster_features(ResNetFpn& network, Loader& loader, int64_t images, const FeatureClustering& how, DType dtype) {
   const NoGrad no_grad;
   const ModeGuard mode(network, true);
-  loader.start(Random(how.seed, Stream::kmeans).permutation(images));
+  loader.start(Random(how.seed, Draws::kmeans).permutation(images));
   std::unique_ptr<MiniBatchKMeans> kmeans;
   Progress progress("clustering", images);
   int64_t done = 0, batch_size = 0;

@@ -233,7 +233,7 @@ Tensor PicieTrainer::labels_of(const Batch& batch, int view) const {
 
 bool PicieTrainer::train() {
   std::vector<int64_t> order =
-      Random(options_.seed, Stream::permutation, static_cast<uint64_t>(epoch_)).permutation(train_data_->size());
+      Random(options_.seed, Draws::permutation, static_cast<uint64_t>(epoch_)).permutation(train_data_->size());
   order.erase(order.begin(), order.begin() + std::min<int64_t>(steps_ * options_.batch_train, train_data_->size()));
   train_loader_->start(order, options_.batch_train);
   Progress progress(concat("epoch ", epoch_, " training"), static_cast<int64_t>(order.size()));

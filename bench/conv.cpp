@@ -38,7 +38,7 @@ enum class Pass { forward, data, weight };
 void conv(benchmark::State& state, const Layer& layer, Pass pass, DType dtype) {
   const ConvOptions o{.stride = layer.stride, .padding = layer.kernel / 2};
   const int64_t out_side = (layer.side + 2 * o.padding - layer.kernel) / layer.stride + 1;
-  const auto random = [](uint64_t part) { return Random(1, Stream::test, part); };
+  const auto random = [](uint64_t part) { return Random(1, Draws::test, part); };
   const Tensor x = random_normal({kBatch, layer.side, layer.side, layer.in}, random(0), dtype);
   const Tensor w = random_normal({layer.out, layer.kernel, layer.kernel, layer.in}, random(1));
   const Tensor dy = random_normal({kBatch, out_side, out_side, layer.out}, random(2), dtype);

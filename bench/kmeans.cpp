@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kPoints = 819'200, kDims = 128;
 
 void lloyd_iteration(benchmark::State& state, int64_t clusters) {
-  static const Tensor points = l2_normalize(random_normal({kPoints, kDims}, Random(1, Stream::test)));
+  static const Tensor points = l2_normalize(random_normal({kPoints, kDims}, Random(1, Draws::test)));
   Tensor centroids = points.rows(0, clusters).clone();
   Tensor labels = Tensor::empty({kPoints}, kInt32), sums = Tensor::empty({clusters, kDims});
   Tensor counts = Tensor::empty({clusters}, kInt64), inertia = Tensor::empty({1});

@@ -13,16 +13,16 @@ namespace {
 
 constexpr int64_t kBatch = 8, kSide = 160, kClasses = 27;
 
-Tensor images(DType dtype) { return random_normal({kBatch, kSide, kSide, 3}, Random(1, Stream::test, 0), dtype); }
+Tensor images(DType dtype) { return random_normal({kBatch, kSide, kSide, 3}, Random(1, Draws::test, 0), dtype); }
 
 ClusterTarget cluster_target(int64_t features) {
   const int64_t pixels = kBatch * (kSide / 4) * (kSide / 4);
   std::vector<uint8_t> labels(static_cast<size_t>(pixels));
-  Random random(1, Stream::test, 1);
+  Random random(1, Draws::test, 1);
   for (uint8_t& label : labels) label = static_cast<uint8_t>(random.below(kClasses));
-  return {.centroids = random_normal({kClasses, features}, Random(1, Stream::test, 2), kFloat32, {}, 0.1f),
+  return {.centroids = random_normal({kClasses, features}, Random(1, Draws::test, 2), kFloat32, {}, 0.1f),
           .labels = Tensor::from(labels, {pixels}),
-          .class_weights = random_uniform({kClasses}, 0.5f, 1.5f, Random(1, Stream::test, 3))};
+          .class_weights = random_uniform({kClasses}, 0.5f, 1.5f, Random(1, Draws::test, 3))};
 }
 
 void train_step(benchmark::State& state, DType dtype) {

@@ -138,7 +138,7 @@ Tensor start_centroids(const Tensor& points, const KMeansOptions& options) {
   if (options.start == KMeansStart::random) {
     for (const int64_t i : faiss_start_points(n, clusters, options.seed)) take(i);
   } else {
-    Random random(options.seed, Stream::kmeans);
+    Random random(options.seed, Draws::kmeans);
     take(static_cast<int64_t>(random.below(static_cast<uint64_t>(n))));
     while (static_cast<int64_t>(chosen.size()) < clusters * dims) take(next_plus_plus(points, chosen, random));
   }

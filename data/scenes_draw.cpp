@@ -314,7 +314,7 @@ void Painter::compose() {
 }  // namespace
 
 Picture draw_scene(uint64_t seed, uint64_t number, int64_t size) {
-  Dice dice(Random(seed, Stream::scenes, number));
+  Dice dice(Random(seed, Draws::scenes, number));
   const float roll = dice.chance(0.7f) ? dice.uniform(-0.1f, 0.1f) : dice.uniform(-0.25f, 0.25f);
   Canvas canvas(size, roll);
   Painter(canvas, dice).compose();

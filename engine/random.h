@@ -11,13 +11,13 @@
 namespace bareseg {
 
 /// Names of the streams in use, so that no two purposes share numbers.
-enum class Stream : uint64_t { weights = 1, permutation = 2, kmeans = 3, scenes = 4, test = 5 };
+enum class Draws : uint64_t { weights = 1, permutation = 2, kmeans = 3, scenes = 4, test = 5 };
 
 /// A stream of numbers with its own subsequence. Cheap to copy; the position is the number of words drawn.
 class Random {
  public:
   /// `part` separates independent uses of one stream, e.g. the epoch or the parameter's number.
-  Random(uint64_t seed, Stream stream, uint64_t part = 0)
+  Random(uint64_t seed, Draws stream, uint64_t part = 0)
       : seed_(seed), subsequence_(static_cast<uint64_t>(stream) << 48 | part) {}
 
   /// The start of another stream of the same seed and part, independent of this one.

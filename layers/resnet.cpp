@@ -10,7 +10,7 @@ struct Downsample : Module {
   }
 };
 
-Random weights(const ModuleOptions& module, uint64_t& part) { return {module.seed, Stream::weights, part++}; }
+Random weights(const ModuleOptions& module, uint64_t& part) { return {module.seed, Draws::weights, part++}; }
 
 }  // namespace
 

@@ -50,18 +50,18 @@ void OpTest::SetUp() {
 }
 
 Tensor OpTest::normal(const Shape& shape, DType dtype, float std) {
-  return random_normal(shape, Random(kTestSeed, Stream::test, draws_++), dtype, device(), std);
+  return random_normal(shape, Random(kTestSeed, Draws::test, draws_++), dtype, device(), std);
 }
 
 Tensor OpTest::uniform(const Shape& shape, float low, float high, DType dtype) {
-  return random_uniform(shape, low, high, Random(kTestSeed, Stream::test, draws_++), dtype, device());
+  return random_uniform(shape, low, high, Random(kTestSeed, Draws::test, draws_++), dtype, device());
 }
 
 Tensor OpTest::distinct(const Shape& shape, float divisor, DType dtype) {
   return dispatch_float(dtype, [&](auto type) {
     using T = decltype(type);
     std::vector<T> values;
-    for (const int64_t value : Random(kTestSeed, Stream::test, draws_++).permutation(shape.count())) {
+    for (const int64_t value : Random(kTestSeed, Draws::test, draws_++).permutation(shape.count())) {
       values.push_back(T(static_cast<float>(value) / divisor));
     }
     return Tensor::from(values, shape, device());
@@ -69,7 +69,7 @@ Tensor OpTest::distinct(const Shape& shape, float divisor, DType dtype) {
 }
 
 Tensor OpTest::labels(const Shape& shape, int64_t classes, DType dtype) {
-  Random random(kTestSeed, Stream::test, draws_++);
+  Random random(kTestSeed, Draws::test, draws_++);
   std::vector<int32_t> wide(static_cast<size_t>(shape.count()));
   for (int32_t& label : wide) label = static_cast<int32_t>(random.below(static_cast<uint64_t>(classes)));
   if (dtype == kInt32) return Tensor::from(wide, shape, device());
@@ -118,7 +118,7 @@ Tensor gradient_of(const Op& op, const Tensor& x, const Tensor& cotangent) {
 testing::AssertionResult gradient_matches(const Op& op, const ReferenceOp& reference, const Tensor& x,
                                           double tolerance) {
   const Tensor y = op(x.detach());
-  const Tensor cotangent = random_normal(y.shape(), Random(kTestSeed, Stream::test, 1 << 20), y.dtype(), y.device());
+  const Tensor cotangent = random_normal(y.shape(), Random(kTestSeed, Draws::test, 1 << 20), y.dtype(), y.device());
   const Tensor gradient = gradient_of(op, x, cotangent);
   if (!gradient.defined()) return testing::AssertionFailure() << "no gradient reached x";
   if (gradient.shape() != x.shape() || gradient.dtype() != x.dtype()) {
@@ -139,7 +139,7 @@ testing::AssertionResult gradient_matches(const Op& op, const ReferenceOp& refer
     }
   }
   const int64_t samples = std::min(x.count(), kMaxDifferences);
-  const std::vector<int64_t> order = Random(kTestSeed, Stream::test, 1 << 21).permutation(x.count());
+  const std::vector<int64_t> order = Random(kTestSeed, Draws::test, 1 << 21).permutation(x.count());
   reference::Array actual = reference::zeros({samples}), expected = actual;
   for (int64_t s = 0; s < samples; ++s) {
     const int64_t i = order[static_cast<size_t>(s)];

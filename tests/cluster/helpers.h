@@ -45,7 +45,7 @@ inline std::vector<int64_t> integers(const Tensor& x) {
 }
 
 inline Tensor normal_points(int64_t n, int64_t dims, uint64_t part, DType dtype = kFloat32) {
-  return random_normal({n, dims}, Random(kTestSeed, Stream::test, part), dtype);
+  return random_normal({n, dims}, Random(kTestSeed, Draws::test, part), dtype);
 }
 
 }  // namespace bareseg

@@ -42,7 +42,7 @@ double best_by_permutations(const std::vector<double>& values, int64_t rows, int
 }
 
 TEST(Assignment, EqualsBruteForce) {
-  Random random(kTestSeed, Stream::test, 50);
+  Random random(kTestSeed, Draws::test, 50);
   for (int64_t rows = 1; rows <= 6; ++rows)
     for (int64_t cols = rows; cols <= 6; ++cols)
       for (int repeat = 0; repeat < 10; ++repeat) {

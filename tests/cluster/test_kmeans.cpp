@@ -129,7 +129,7 @@ TEST(KMeans, SplitMovesTheTwoHalvesApart) {
 TEST(KMeans, PlusPlusFindsSeparatedBlobs) {
   // 12 tight far blobs of very different sizes; uniform draws would miss the small ones.
   std::vector<float> x;
-  Random random(kTestSeed, Stream::test, 4);
+  Random random(kTestSeed, Draws::test, 4);
   for (int blob = 0; blob < 12; ++blob)
     for (int i = 0; i < (blob == 0 ? 70000 : 300); ++i)
       x.insert(x.end(), {100.0f * static_cast<float>(blob) + 0.1f * random.normal(), 0.1f * random.normal()});

@@ -12,7 +12,7 @@ using Classes = std::vector<int64_t>;
 
 Histogram random_histogram(int64_t classes, int64_t clusters, uint64_t part) {
   Histogram h{classes, clusters, {}};
-  Random random(kTestSeed, Stream::test, part);
+  Random random(kTestSeed, Draws::test, part);
   for (int64_t i = 0; i < classes * clusters; ++i) h.counts.push_back(static_cast<int64_t>(random.below(1000)));
   return h;
 }

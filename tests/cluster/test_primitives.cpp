@@ -142,7 +142,7 @@ TEST(ClusterPrimitive, ArgmaxTakesTheLowestOfEquals) {
     for (const int64_t rows : {1, 7, 16, 33, 2053})
       for (const int64_t cols : {1, 2, 27, 260}) {
         std::vector<float> x(static_cast<size_t>(rows * cols));
-        Random random(kTestSeed, Stream::test, 9);
+        Random random(kTestSeed, Draws::test, 9);
         for (float& value : x) value = static_cast<float>(random.below(20)) - 25.0f;
         const Tensor narrow = [&] {
           std::vector<bfloat16> y;
@@ -162,7 +162,7 @@ TEST(ClusterPrimitive, CountsAddUp) {
   const int64_t n = 200003;
   std::vector<uint8_t> truth, small;
   std::vector<int32_t> wide;
-  Random random(kTestSeed, Stream::test, 10);
+  Random random(kTestSeed, Draws::test, 10);
   std::vector<int64_t> matrix(5 * 7), counts(7, 1);
   for (int64_t i = 0; i < n; ++i) {
     const uint64_t t = random.below(6), p = random.below(7);

@@ -92,7 +92,7 @@ TEST(Jpeg, IgnoresBytesAfterTheEndAndRefusesAnyMissing) {
 
 // Either pixels of the size in the header or an Error; sanitizers watch the rest.
 void flip_bytes(const std::vector<uint8_t>& whole, int rounds, int64_t& refused) {
-  Random random(kSeed, Stream::test);
+  Random random(kSeed, Draws::test);
   for (int round = 0; round < rounds; ++round) {
     std::vector<uint8_t> bytes = whole;
     for (uint64_t flips = 1 + random.below(3); flips > 0; --flips) {

@@ -34,7 +34,7 @@ class FakeDataset : public Dataset {
     if (index == explodes) throw std::bad_alloc();
     std::this_thread::sleep_for(std::chrono::microseconds(index * 37 % 5 * 200));  // finish out of order
     Image image{20 + index % 7, 17 + index % 5, {}};
-    Random random(1, Stream::test, static_cast<uint64_t>(index));
+    Random random(1, Draws::test, static_cast<uint64_t>(index));
     for (int64_t i = 0; i < image.width * image.height * 3; ++i) {
       image.rgb.push_back(static_cast<uint8_t>(random.next_u32()));
     }
@@ -62,7 +62,7 @@ class FakeDataset : public Dataset {
   std::set<int64_t> bad_;
 };
 
-std::vector<int64_t> shuffled(int64_t n, uint64_t seed = 3) { return Random(seed, Stream::test).permutation(n); }
+std::vector<int64_t> shuffled(int64_t n, uint64_t seed = 3) { return Random(seed, Draws::test).permutation(n); }
 
 struct Pass {
   std::vector<int64_t> indexes, sizes;

@@ -91,7 +91,7 @@ void each_truncation(std::span<const std::byte> bytes, F&& f) {
 template <typename F>
 void each_corruption(std::span<const std::byte> bytes, int count, F&& f) {
   for (int seed = 0; seed < count; ++seed) {
-    Random random(static_cast<uint64_t>(seed), Stream::test);
+    Random random(static_cast<uint64_t>(seed), Draws::test);
     std::vector<std::byte> copy(bytes.begin(), bytes.end());
     for (uint64_t changes = 1 + random.below(4); changes > 0; --changes) {
       copy[random.below(copy.size())] = static_cast<std::byte>(random.below(256));

@@ -31,9 +31,9 @@ TEST(Philox, SeedSubsequenceAndBlockFillKeyAndCounter) {
 }
 
 TEST(Random, DrawsTheWordsOfItsSubsequenceInOrder) {
-  Random random(7, Stream::test, 3);
+  Random random(7, Draws::test, 3);
   for (uint64_t block = 0; block < 3; ++block) {
-    for (const uint32_t word : words(philox(7, static_cast<uint64_t>(Stream::test) << 48 | 3, block))) {
+    for (const uint32_t word : words(philox(7, static_cast<uint64_t>(Draws::test) << 48 | 3, block))) {
       EXPECT_EQ(random.next_u32(), word);
     }
   }
@@ -42,7 +42,7 @@ TEST(Random, DrawsTheWordsOfItsSubsequenceInOrder) {
 TEST(Random, SeedsStreamsAndPartsDiffer) {
   std::set<uint32_t> firsts;
   for (const uint64_t seed : {1, 2}) {
-    for (const Stream stream : {Stream::weights, Stream::test}) {
+    for (const Draws stream : {Draws::weights, Draws::test}) {
       for (const uint64_t part : {0, 1}) firsts.insert(Random(seed, stream, part).next_u32());
     }
   }
@@ -50,7 +50,7 @@ TEST(Random, SeedsStreamsAndPartsDiffer) {
 }
 
 TEST(Random, UniformStaysInsideAndFillsTheRange) {
-  Random random(1, Stream::test);
+  Random random(1, Draws::test);
   double sum = 0.0;
   float low = 1.0f, high = 0.0f;
   constexpr int kCount = 100000;
@@ -68,7 +68,7 @@ TEST(Random, UniformStaysInsideAndFillsTheRange) {
 }
 
 TEST(Random, NormalHasItsMoments) {
-  Random random(1, Stream::test);
+  Random random(1, Draws::test);
   constexpr int kCount = 100000;
   double sum = 0.0, squares = 0.0, fourths = 0.0;
   for (int i = 0; i < kCount; ++i) {
@@ -84,7 +84,7 @@ TEST(Random, NormalHasItsMoments) {
 }
 
 TEST(Random, BelowIsUniformAndChecked) {
-  Random random(1, Stream::test);
+  Random random(1, Draws::test);
   std::array<int, 7> counts{};
   for (int i = 0; i < 70000; ++i) ++counts.at(random.below(7));
   for (const int count : counts) EXPECT_NEAR(count, 10000, 5 * std::sqrt(10000.0));
@@ -95,7 +95,7 @@ TEST(Random, BelowIsUniformAndChecked) {
 
 TEST(Random, PermutationHoldsEveryNumberOnce) {
   for (const int64_t n : {0, 1, 2, 33, 2053}) {
-    std::vector<int64_t> order = Random(1, Stream::permutation).permutation(n);
+    std::vector<int64_t> order = Random(1, Draws::permutation).permutation(n);
     EXPECT_FALSE(n > 32 && std::is_sorted(order.begin(), order.end()));
     std::sort(order.begin(), order.end());
     std::vector<int64_t> all(static_cast<size_t>(n));
@@ -105,7 +105,7 @@ TEST(Random, PermutationHoldsEveryNumberOnce) {
 }
 
 TEST(Random, TensorsRepeatAndRound) {
-  const Random random(3, Stream::test);
+  const Random random(3, Draws::test);
   const Tensor wide = random_normal({5, 7}, random), narrow = random_normal({5, 7}, random, kBFloat16);
   EXPECT_EQ(wide.to_vector<float>(), random_normal({5, 7}, random).to_vector<float>());
   const std::vector<float> values = wide.to_vector<float>();

@@ -30,7 +30,7 @@ class CpuThreads : public OpTest {
   }
   static std::pair<std::string, std::string> run(const Op& op, const Tensor& x) {
     const Tensor y = op(x);
-    const Tensor cotangent = random_normal(y.shape(), Random(kTestSeed, Stream::test, 1 << 20), y.dtype());
+    const Tensor cotangent = random_normal(y.shape(), Random(kTestSeed, Draws::test, 1 << 20), y.dtype());
     return {bytes(y), bytes(gradient_of(op, x, cotangent))};
   }
 };
