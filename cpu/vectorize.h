@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "engine/host_device.h"
+
 // Compiles a function once for the portable floor (x86-64-v3) and once for AVX-512; the loader picks. Put it on small
 // leaf functions that work on pointers: loops inside an OpenMP region are outlined and would lose their clones.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(BARESEG_SANITIZED)
@@ -13,8 +15,6 @@
 #endif
 
 namespace bareseg {
-
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Part `part` of `parts` nearly equal ranges of [0, n). The split depends on n alone, so results do not depend on how
 /// many threads carry the parts.

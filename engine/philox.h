@@ -5,11 +5,7 @@
 #include <array>
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define BS_HOST_DEVICE __host__ __device__
-#else
-#define BS_HOST_DEVICE
-#endif
+#include "engine/host_device.h"
 
 namespace bareseg {
 
