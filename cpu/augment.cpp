@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "cpu/cpu_backend.h"
+#include "engine/augment_math.h"
 #include "engine/pillow.h"
 
-// The order of float operations is the one of engine/augment_params.h; this file is compiled without contraction.
 namespace bareseg {
 namespace {
 
@@ -16,7 +16,7 @@ using NormalTable = std::array<std::array<float, 256>, kChannels>;
 NormalTable make_normal_table() {
   NormalTable table;
   for (size_t c = 0; c < kChannels; ++c) {
-    for (size_t v = 0; v < 256; ++v) table[c][v] = (static_cast<float>(v) / 255.0f - kImageMean[c]) / kImageStd[c];
+    for (int32_t v = 0; v < 256; ++v) table[c][static_cast<size_t>(v)] = normal_value(v, kImageMean[c], kImageStd[c]);
   }
   return table;
 }
@@ -55,40 +55,34 @@ void write_whole(const pillow::Planes& planes, int64_t side, const CropWindow& w
   }
 }
 
-// The two input places and weights that make each output place along one axis of a window.
-struct Axis {
-  Axis(int64_t begin, int64_t in, int64_t out, bool flip) : places(static_cast<size_t>(out)) {
-    const float scale = static_cast<float>(in) / static_cast<float>(out);
-    for (int64_t i = 0; i < out; ++i) {
-      const float source = std::max(scale * (static_cast<float>(i) + 0.5f) - 0.5f, 0.0f);
-      const int64_t low = std::min(static_cast<int64_t>(source), in - 1), high = std::min(low + 1, in - 1);
-      const float upper = source - static_cast<float>(low);
-      places[static_cast<size_t>(flip ? out - 1 - i : i)] = {begin + low, begin + high, 1.0f - upper, upper};
-    }
+// The input places of each output place along one axis of a window, counted from the image's begin.
+std::vector<SourcePlace> source_places(int32_t begin, int32_t size, int64_t out, bool flip) {
+  const float scale = static_cast<float>(size) / static_cast<float>(out);
+  std::vector<SourcePlace> places(static_cast<size_t>(out));
+  for (int64_t i = 0; i < out; ++i) {
+    SourcePlace& place = places[static_cast<size_t>(flip ? out - 1 - i : i)];
+    place = source_place(static_cast<int32_t>(i), scale, size);
+    place.low += begin;
+    place.high += begin;
   }
-  struct Place {
-    int64_t low, high;
-    float lower, upper;
-  };
-  std::vector<Place> places;
-};
+  return places;
+}
 
 template <typename T>
 void write_window(const pillow::Planes& planes, int64_t side, const CropWindow& window, int64_t out_side,
                   const NormalTable& normal, T* out) {
-  const Axis rows(window.row, window.height, out_side, window.flip_vertical);
-  const Axis cols(window.col, window.width, out_side, window.flip_horizontal);
+  const auto rows = source_places(window.row, window.height, out_side, window.flip_vertical);
+  const auto cols = source_places(window.col, window.width, out_side, window.flip_horizontal);
   const uint8_t* const channel[kChannels] = {planes.r, planes.g, planes.b};
-  for (const Axis::Place& row : rows.places) {
+  for (const SourcePlace& row : rows) {
     for (size_t c = 0; c < kChannels; ++c) {
       const uint8_t* top = channel[c] + row.low * side;
       const uint8_t* bottom = channel[c] + row.high * side;
       const float* table = normal[c].data();
       T* y = out + c;
-      for (const Axis::Place& col : cols.places) {
-        const float above = col.lower * table[top[col.low]] + col.upper * table[top[col.high]];
-        const float below = col.lower * table[bottom[col.low]] + col.upper * table[bottom[col.high]];
-        *y = T(row.lower * above + row.upper * below);
+      for (const SourcePlace& col : cols) {
+        *y = T(interpolate(row, col, table[top[col.low]], table[top[col.high]], table[bottom[col.low]],
+                           table[bottom[col.high]]));
         y += kChannels;
       }
     }

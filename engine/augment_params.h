@@ -1,5 +1,6 @@
 // What one image's augmentation is: plain numbers, drawn by data/augment_plan.h and carried out by every backend with
-// the same bits. Specification: PiCIE section 5; 8-bit arithmetic is Pillow's.
+// the same bits. Specification: PiCIE section 5. Arithmetic: engine/pillow_math.h for the 8-bit colours, blur and
+// resize, engine/augment_math.h for the rest.
 #pragma once
 
 #include <cstdint>
@@ -29,13 +30,6 @@ struct AugmentOptions {
   };
   Shape shape = Shape::pillow;
 };
-
-// The order of float operations, each rounded to float32 and none fused, so that all backends give the same bits:
-//   normal(v)  = (v / 255 - mean) / std                                  per channel
-//   scale      = window size / T;  src = max(scale * (i + 0.5) - 0.5, 0);  i0 = floor(src);  i1 = min(i0 + 1, size - 1)
-//   l          = src - i0;  k = 1 - l                                      for rows (ly, ky) and columns (lx, kx)
-//   y          = ky * (kx * normal(v00) + lx * normal(v01)) + ly * (kx * normal(v10) + lx * normal(v11))
-// The output is y, rounded to bfloat16 where that is asked for; flips move it.
 
 /// ImageNet statistics of the 0..1 RGB values: network input = (value / 255 - mean) / std.
 inline constexpr float kImageMean[3] = {0.485f, 0.456f, 0.406f};

@@ -7,20 +7,8 @@
 #include <vector>
 
 namespace bareseg::pillow {
-namespace {
 
-constexpr int kWeightBits = 22;
-constexpr int32_t kHalfWeight = 1 << (kWeightBits - 1);
-
-// Weights of the input pixels that make each output pixel of a window. Every output has the same number of taps, the
-// missing ones weigh 0, and all taps lie inside the input.
-struct Taps {
-  int64_t count = 0;
-  std::vector<int64_t> first;
-  std::vector<int32_t> weights;  // [outputs, count]
-};
-
-Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t length) {
+Taps resize_taps(int64_t in, int64_t out, int64_t begin, int64_t length) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double support = std::max(scale, 1.0), inverse = 1.0 / support;
   Taps taps;
@@ -61,7 +49,8 @@ Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t length) {
   return taps;
 }
 
-// The rounded sums need no clipping: weights are not negative and add up to 2^22 within one per tap.
+namespace {
+
 template <int kChannels, int kTaps>
 void resize_row(const uint8_t* in, const Taps& taps, int64_t begin, int64_t end, uint8_t* out) {
   const int64_t count = kTaps > 0 ? kTaps : taps.count;
@@ -73,7 +62,7 @@ void resize_row(const uint8_t* in, const Taps& taps, int64_t begin, int64_t end,
     for (int64_t t = 0; t < count; ++t) {
       for (int c = 0; c < kChannels; ++c) sum[c] += w[t] * pixel[t * kChannels + c];
     }
-    for (int c = 0; c < kChannels; ++c) out[i * kChannels + c] = static_cast<uint8_t>(sum[c] >> kWeightBits);
+    for (int c = 0; c < kChannels; ++c) out[i * kChannels + c] = resized_value(sum[c]);
   }
 }
 
@@ -100,7 +89,7 @@ void resize_halved_row(const uint8_t* in, const Taps& taps, const HalvedRun& run
   const int32_t w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
   for (int64_t i = 0; i < run.end - run.begin; ++i) {
     const int32_t sum = w0 * pixel[2 * i] + w1 * pixel[2 * i + 1] + w2 * pixel[2 * i + 2] + w3 * pixel[2 * i + 3];
-    out[run.begin + i] = static_cast<uint8_t>((sum + kHalfWeight) >> kWeightBits);
+    out[run.begin + i] = resized_value(sum + kHalfWeight);
   }
 }
 
@@ -124,7 +113,7 @@ void resize_column(const uint8_t* in, int64_t stride, const int32_t* w, int64_t 
   for (int64_t x = 0; x < width; ++x) {
     int32_t sum = kHalfWeight;
     for (int t = 0; t < kTaps; ++t) sum += w[t] * in[t * stride + x];
-    out[x] = static_cast<uint8_t>(sum >> kWeightBits);
+    out[x] = resized_value(sum);
   }
 }
 
@@ -150,7 +139,7 @@ void resize_column(const uint8_t* in, int64_t stride, const int32_t* w, int64_t 
       const uint8_t* row = in + t * stride + begin;
       for (int64_t x = 0; x < n; ++x) sum[x] += w[t] * row[x];
     }
-    for (int64_t x = 0; x < n; ++x) out[begin + x] = static_cast<uint8_t>(sum[x] >> kWeightBits);
+    for (int64_t x = 0; x < n; ++x) out[begin + x] = resized_value(sum[x]);
   }
 }
 
@@ -165,7 +154,7 @@ uint8_t* scratch(size_t bytes) {
 
 void resize_bilinear(const uint8_t* in, int64_t height, int64_t width, int64_t channels, int64_t out_height,
                      int64_t out_width, const ResizeWindow& window, uint8_t* out) {
-  const Taps vertical = make_taps(height, out_height, window.row, window.height);
+  const Taps vertical = resize_taps(height, out_height, window.row, window.height);
   const int64_t first_row = *std::min_element(vertical.first.begin(), vertical.first.end());
   const int64_t last_row = *std::max_element(vertical.first.begin(), vertical.first.end()) + vertical.count;
   const int64_t pitch = window.width * channels;
@@ -173,7 +162,7 @@ void resize_bilinear(const uint8_t* in, int64_t height, int64_t width, int64_t c
   const uint8_t* rows = in + window.col * channels;
   int64_t stride = width * channels, origin = 0;
   if (width != out_width) {
-    const Taps horizontal = make_taps(width, out_width, window.col, window.width);
+    const Taps horizontal = resize_taps(width, out_width, window.col, window.width);
     const HalvedRun halved = halved_run(horizontal, window.width);
     uint8_t* middle = scratch(static_cast<size_t>((last_row - first_row) * pitch));
     for (int64_t y = first_row; y < last_row; ++y) {
@@ -222,32 +211,22 @@ void resize_nearest(const uint8_t* in, int64_t height, int64_t width, int64_t ou
   }
 }
 
-namespace {
-
-// A box of fractional radius: 2 * radius + 1 inner taps and one outer tap at either end.
-struct Box {
-  int64_t radius = 0;
-  uint32_t inner = 0, outer = 0;  // weights, of 2^24
-};
-
-// Radius of the box whose threefold application has the variance of the Gaussian; all intermediate values are float32.
-Box make_box(float sigma) {
+// All intermediate values are float32.
+Box blur_box(float sigma) {
   const float variance = sigma * sigma / 3.0f;
   const auto length = static_cast<float>(std::sqrt(12.0 * static_cast<double>(variance) + 1.0));
   const auto whole = static_cast<float>(std::floor((static_cast<double>(length) - 1.0) / 2.0));
   float part = (2.0f * whole + 1.0f) * (whole * (whole + 1.0f) - 3.0f * variance);
   part /= 6.0f * (variance - (whole + 1.0f) * (whole + 1.0f));
   const float radius = whole + part;
-  Box box{.radius = static_cast<int64_t>(radius)};
+  Box box{.radius = static_cast<int32_t>(radius)};
   const auto inner_taps = static_cast<uint32_t>(2 * box.radius + 1);
   box.inner = static_cast<uint32_t>(16777216.0f / (radius * 2.0f + 1.0f));
   box.outer = (16777216u - inner_taps * box.inner) / 2;
   return box;
 }
 
-uint8_t box_value(const Box& box, uint32_t inner, uint32_t outer) {
-  return static_cast<uint8_t>((inner * box.inner + outer * box.outer + (1u << 23)) >> 24);
-}
+namespace {
 
 // out[x] = the box over taps[0][x] ... taps[2 * radius + 2][x]: neighbours along a row or a column alike.
 void box_pass(const Box& box, const uint8_t* const* taps, int64_t n, uint8_t* out) {
@@ -262,7 +241,7 @@ void box_pass(const Box& box, const uint8_t* const* taps, int64_t n, uint8_t* ou
     return;
   }
   constexpr int64_t kStrip = 512;
-  const int64_t last = 2 * box.radius + 2;
+  const int64_t last = 2 * int64_t{box.radius} + 2;
   uint32_t sum[kStrip];
   for (int64_t begin = 0; begin < n; begin += kStrip) {
     const int64_t length = std::min(kStrip, n - begin);
@@ -276,10 +255,8 @@ void box_pass(const Box& box, const uint8_t* const* taps, int64_t n, uint8_t* ou
   }
 }
 
-constexpr int kBoxPasses = 3;
-
 void blur_rows(const Box& box, const uint8_t* in, int64_t height, int64_t width, uint8_t* out) {
-  const int64_t reach = box.radius + 1;
+  const int64_t reach = int64_t{box.radius} + 1;
   std::vector<uint8_t> padded(static_cast<size_t>(width + 2 * reach));
   uint8_t* line = padded.data() + reach;
   std::vector<const uint8_t*> taps;
@@ -297,7 +274,7 @@ void blur_rows(const Box& box, const uint8_t* in, int64_t height, int64_t width,
 }
 
 void blur_columns(const Box& box, const uint8_t* in, int64_t height, int64_t width, uint8_t* out) {
-  const int64_t reach = box.radius + 1;
+  const int64_t reach = int64_t{box.radius} + 1;
   std::vector<const uint8_t*> taps(static_cast<size_t>(2 * reach + 1));
   for (int64_t y = 0; y < height; ++y) {
     for (int64_t t = -reach; t <= reach; ++t) {
@@ -311,7 +288,7 @@ void blur_columns(const Box& box, const uint8_t* in, int64_t height, int64_t wid
 
 void gaussian_blur(uint8_t* plane, int64_t height, int64_t width, float radius) {
   if (height == 0 || width == 0) return;
-  const Box box = make_box(radius);
+  const Box box = blur_box(radius);
   uint8_t* other = scratch(static_cast<size_t>(height * width));
   blur_rows(box, plane, height, width, other);
   blur_columns(box, other, height, width, plane);

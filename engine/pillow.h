@@ -4,8 +4,21 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
+
+#include "engine/pillow_math.h"
 
 namespace bareseg::pillow {
+
+/// Weights of the input pixels that make each output pixel of Image.resize(BILINEAR) along one axis. Every output has
+/// the same number of taps, the missing ones weigh 0, and all taps lie inside the input.
+struct Taps {
+  int64_t count = 0;
+  std::vector<int64_t> first;    // [outputs], never falling
+  std::vector<int32_t> weights;  // [outputs, count], of 2^kWeightBits
+};
+/// For outputs [begin, begin + length) of `out`, from `in` pixels.
+Taps resize_taps(int64_t in, int64_t out, int64_t begin, int64_t length);
 
 /// A part of a resized image.
 struct ResizeWindow {
@@ -34,8 +47,7 @@ struct Planes {
 void split_rgb(const uint8_t* rgb, const Planes& planes);
 void join_rgb(const Planes& planes, uint8_t* rgb);
 
-// Colour, in place. blend(a, v, f) = a + f * (v - a) in float32, clipped to [0, 255] and truncated;
-// L = (19595 R + 38470 G + 7471 B + 32768) >> 16.
+// Colour, in place: luma L and blend() are those of engine/pillow_math.h.
 
 /// ImageEnhance.Brightness: v <- blend(0, v, factor).
 void brightness(const Planes& planes, float factor);
@@ -48,6 +60,8 @@ void hue(const Planes& planes, int32_t shift);
 /// convert("L"), replicated.
 void grey(const Planes& planes);
 
+/// The box of which kBoxPasses passes have the variance of a Gaussian of deviation `sigma`.
+Box blur_box(float sigma);
 /// ImageFilter.GaussianBlur(radius) of one plane, in place: three box passes along rows, then three along columns.
 /// The sign of the radius does not matter.
 void gaussian_blur(uint8_t* plane, int64_t height, int64_t width, float radius);
