@@ -98,7 +98,9 @@ void launch(void (*kernel)(Params...), const Grid& grid, Stream stream, Args&&..
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(grid.shared)),
         "shared memory of a kernel", grid.file, grid.line);
   }
-  kernel<<<grid.grid, grid.block, grid.shared, stream> > >(static_cast<Params>(args)...);
+  // clang-format off
+  kernel<<<grid.grid, grid.block, grid.shared, stream>>>(static_cast<Params>(args)...);
+  // clang-format on
   check_launch(cudaGetLastError(), "launch of a kernel", grid.file, grid.line);
   if (sync != nullptr && *sync == '1') check_launch(cudaStreamSynchronize(stream), "kernel", grid.file, grid.line);
 }
