@@ -1,0 +1,77 @@
+#include "cuda/library.h"
+
+#include "engine/error.h"
+
+namespace bareseg {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kOldestCudnn = 90100, kOldestCublasLt = 120400;
+
+// The nvidia/*/lib folders of a Python environment, or of a folder of packages.
+void add_python_folders(const fs::path& environment_folder, std::vector<fs::path>& folders) {
+  std::error_code none;
+  std::vector<fs::path> packages{environment_folder};
+  for (const auto& python : fs::directory_iterator(environment_folder / "lib", none)) {
+    packages.push_back(python.path() / "site-packages");
+  }
+  for (const fs::path& site : packages) {
+    for (const auto& package : fs::directory_iterator(site / "nvidia", none)) folders.push_back(package.path() / "lib");
+  }
+}
+
+std::vector<fs::path> folders_of_cuda() {
+  std::vector<fs::path> folders = split_folders(environment("BARESEG_CUDA_LIBRARY_PATH"));
+  folders.emplace_back();
+  folders.emplace_back("/usr/local/cuda/lib64");
+  const std::string python = environment("BARESEG_PYTHON_ENV");
+  if (!python.empty()) add_python_folders(python, folders);
+  return folders;
+}
+
+std::string advice(const char* packages) {
+  return concat("Install ", packages,
+                ", or name its folder in BARESEG_CUDA_LIBRARY_PATH, or a Python environment that has it in "
+                "BARESEG_PYTHON_ENV.");
+}
+
+std::string version_text(size_t version) {
+  return concat(version / 10000, '.', version % 10000 / 100, '.', version % 100);
+}
+
+Cudnn open_cudnn() {
+  const std::string install = advice("cuDNN 9 (package cudnn9-cuda-13 or -12; in Python nvidia-cudnn-cu13 or -cu12)");
+  Cudnn opened{SharedLibrary({"cuDNN 9", {"libcudnn.so.9"}, folders_of_cuda(), install})};
+  const size_t version = opened.cudnnGetVersion();
+  BS_CHECK(version >= kOldestCudnn, "cuDNN 9.1 or newer is needed, but ", opened.library.path().string(), " is ",
+           version_text(version), ". ", install);
+  return opened;
+}
+
+CublasLt open_cublas_lt() {
+  const std::string install =
+      advice("cuBLAS (package libcublas-13-0 or -12-4 and newer; in Python nvidia-cublas or nvidia-cublas-cu12)");
+  CublasLt opened{SharedLibrary({"cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12"}, folders_of_cuda(), install})};
+  const size_t version = opened.cublasLtGetVersion();
+  BS_CHECK(version >= kOldestCublasLt, "cuBLASLt 12.4 or newer is needed, but ", opened.library.path().string(), " is ",
+           version_text(version), ". ", install);
+  return opened;
+}
+
+}  // namespace
+
+const Cudnn& cudnn() {
+  static const Cudnn opened = open_cudnn();
+  return opened;
+}
+
+const CublasLt& cublas_lt() {
+  static const CublasLt opened = open_cublas_lt();
+  return opened;
+}
+
+std::string cudnn_version_text() { return version_text(cudnn().cudnnGetVersion()); }
+std::string cublas_lt_version_text() { return version_text(cublas_lt().cublasLtGetVersion()); }
+
+}  // namespace bareseg
