@@ -189,7 +189,7 @@ Plan make_plan(std::span<const ClusterTarget> targets, int64_t rows, int64_t dim
   int64_t columns = 0;
   for (const ClusterTarget& target : targets) {
     const int64_t clusters = target.centroids.dim(0), end = columns + ceil_div(clusters, kPanel) * kPanel;
-    const LabelledRows labels(target.labels, target.class_weights, clusters);
+    const LabelledRows labels = labelled_rows(target.labels, target.class_weights, clusters);
     const double total = sum_of_weights(labels, rows) * static_cast<double>(targets.size());
     each.push_back({labels, clusters, columns, end, total == 0.0 ? 0.0f : static_cast<float>(1.0 / total)});
     columns = end;

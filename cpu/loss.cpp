@@ -142,7 +142,7 @@ void CpuBackend::log_softmax_backward(const Tensor& dy, const Tensor& y, Tensor&
 void CpuBackend::cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& class_weights, int64_t ignore,
                                Tensor& loss, Tensor& weight_sum) {
   const int64_t classes = logits.dim(-1), rows = logits.count() / classes, parts = parts_of(logits.count());
-  const LabelledRows labelled(labels, class_weights, classes, ignore);
+  const LabelledRows labelled = labelled_rows(labels, class_weights, classes, ignore);
   std::vector<Partial> partial(static_cast<size_t>(parts));
   dispatch_float(logits.dtype(), [&](auto type) {
     const auto* z = logits.data<decltype(type)>();
@@ -162,7 +162,7 @@ void CpuBackend::cross_entropy_backward(const Tensor& dloss, const Tensor& logit
                                         const Tensor& class_weights, int64_t ignore, const Tensor& weight_sum,
                                         Tensor& dlogits) {
   const int64_t classes = logits.dim(-1), rows = logits.count() / classes;
-  const LabelledRows labelled(labels, class_weights, classes, ignore);
+  const LabelledRows labelled = labelled_rows(labels, class_weights, classes, ignore);
   const float sum = *weight_sum.data<float>(), factor = sum == 0.0f ? 0.0f : *dloss.data<float>() / sum;
   dispatch_float(logits.dtype(), [&](auto type) {
     using T = decltype(type);

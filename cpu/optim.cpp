@@ -36,27 +36,6 @@ BS_CLONES void sgd_momentum(float* __restrict param, const T* __restrict grad, f
   }
 }
 
-struct AdamFactors {
-  float beta1, one_minus_beta1, beta2, one_minus_beta2;
-  float decay_gradient, decay_param;  // g += decay_gradient p (Adam) or p *= decay_param (AdamW)
-  float inv_correction2, eps, step_size;
-};
-
-AdamFactors adam_factors(const AdamStep& s) {
-  const double beta1 = static_cast<double>(s.beta1), beta2 = static_cast<double>(s.beta2);
-  const double lr = static_cast<double>(s.lr), decay = static_cast<double>(s.weight_decay);
-  const double step = static_cast<double>(s.step);
-  return {.beta1 = s.beta1,
-          .one_minus_beta1 = static_cast<float>(1.0 - beta1),
-          .beta2 = s.beta2,
-          .one_minus_beta2 = static_cast<float>(1.0 - beta2),
-          .decay_gradient = s.decoupled ? 0.0f : s.weight_decay,
-          .decay_param = s.decoupled ? static_cast<float>(1.0 - lr * decay) : 1.0f,
-          .inv_correction2 = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(beta2, step))),
-          .eps = s.eps,
-          .step_size = static_cast<float>(lr / (1.0 - std::pow(beta1, step)))};
-}
-
 template <typename T>
 BS_CLONES void adam_block(float* __restrict param, const T* __restrict grad, float* __restrict m, float* __restrict v,
                           int64_t n, const AdamFactors& factors) {

@@ -1,11 +1,10 @@
-// What the losses over classes share: an exponential that vectorises, and labels with their weights.
+// What the losses over classes share: an exponential that vectorises, and sums of weights.
 #pragma once
 
 #include <bit>
 #include <cstdint>
-#include <limits>
 
-#include "engine/tensor.h"
+#include "engine/labelled_rows.h"
 
 namespace bareseg {
 
@@ -26,34 +25,6 @@ namespace bareseg {
   const uint32_t power = (std::bit_cast<uint32_t>(shifted) + 127u) << 23;  // 2^n
   return p * std::bit_cast<float>(power);
 }
-
-/// Labels of rows, uint8 or int32, and what each row weighs in a loss.
-struct LabelledRows {
-  static constexpr int64_t kNoIgnore = std::numeric_limits<int64_t>::min();
-
-  const uint8_t* narrow = nullptr;
-  const int32_t* wide = nullptr;
-  const float* class_weights = nullptr;  // null: ones
-  int64_t classes = 0, ignore = kNoIgnore;
-
-  LabelledRows(const Tensor& labels, const Tensor& weights, int64_t class_count, int64_t ignore_label = kNoIgnore)
-      : class_weights(weights.defined() ? weights.data<float>() : nullptr), classes(class_count), ignore(ignore_label) {
-    if (labels.dtype() == kUInt8)
-      narrow = labels.data<uint8_t>();
-    else
-      wide = labels.data<int32_t>();
-  }
-
-  int64_t raw_label(int64_t row) const { return narrow != nullptr ? narrow[row] : wide[row]; }
-  bool valid(int64_t row) const { return raw_label(row) >= 0 && raw_label(row) < classes; }
-  /// A class that can index even where the label is not one; weight() is 0 or NaN there.
-  int64_t label(int64_t row) const { return valid(row) ? raw_label(row) : 0; }
-  float weight(int64_t row) const {
-    if (raw_label(row) == ignore) return 0.0f;
-    if (!valid(row)) return std::numeric_limits<float>::quiet_NaN();
-    return class_weights != nullptr ? class_weights[raw_label(row)] : 1.0f;
-  }
-};
 
 /// Sum of the weights of rows [0, rows).
 double sum_of_weights(const LabelledRows& labels, int64_t rows);

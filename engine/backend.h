@@ -12,6 +12,7 @@
 #include <string>
 
 #include "engine/augment_params.h"
+#include "engine/optim_step.h"
 #include "engine/tensor.h"
 
 namespace bareseg {
@@ -45,17 +46,6 @@ enum class Metric { euclidean, cosine };
 /// One parameter with its gradient and optimizer state; all float32 but for the gradient, which may be bfloat16.
 struct OptimSlot {
   Tensor param, grad, m, v;  // sgd uses m alone; undefined m: no momentum
-};
-/// torch.optim.SGD's arguments. `first` marks the step that starts the momentum buffer with the gradient itself.
-struct SgdStep {
-  float lr = 0.0f, momentum = 0.0f, weight_decay = 0.0f;
-  bool nesterov = false, first = false;
-};
-/// torch.optim.Adam's arguments; `decoupled` makes it AdamW. `step` counts from 1.
-struct AdamStep {
-  float lr = 0.0f, beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0.0f;
-  bool decoupled = false;
-  int64_t step = 1;
 };
 
 class Backend {
