@@ -48,9 +48,28 @@ struct OptimSlot {
   Tensor param, grad, m, v;  // sgd uses m alone; undefined m: no momentum
 };
 
+/// What a backend is told before the first work on a device.
+struct DeviceSetup {
+  bool tf32 = false;          // products of float32 tensors may round their factors to TF32
+  double tune_seconds = 0.0;  // time that may go into finding the fastest way of each convolution
+  std::string plan_file;      // where what was found is kept from run to run; "" for nowhere
+};
+
+/// A device or library that a backend works with.
+struct Component {
+  std::string name;     // "cuda:0", "cuDNN"
+  std::string what;     // "NVIDIA H200, 139.8 GiB, compute capability 9.0", "9.19.0, /usr/lib/libcudnn.so.9"
+  std::string problem;  // why it cannot be used, and what to install; "" where it can
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
+
+  /// Makes `device` ready. @throws Error naming what is missing of hardware, driver or libraries, and what to install.
+  virtual void open(Device /*device*/, const DeviceSetup& /*setup*/) {}
+  /// What there is and what is missing. Throws nothing for the latter.
+  virtual std::vector<Component> components() { return {}; }
 
   // Memory.
   virtual Allocator& allocator(Device device) = 0;

@@ -1,0 +1,124 @@
+#include "cuda/memory.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cuda/check.h"
+#include "engine/error.h"
+#include "engine/host_device.h"
+
+namespace bareseg {
+namespace {
+
+constexpr int64_t kRing = 64 << 20, kLargestPiece = 16 << 20, kAlignment = 256;
+constexpr int64_t kParallelFrom = 1 << 20;  // bytes copied by several threads: one does not keep up with the bus
+
+void parallel_copy(std::byte* to, const std::byte* from, int64_t bytes) {
+  const int64_t parts = ceil_div(bytes, kParallelFrom);
+#pragma omp parallel for if (parts > 1)
+  for (int64_t p = 0; p < parts; ++p) {
+    const int64_t begin = p * kParallelFrom, end = std::min(bytes, begin + kParallelFrom);
+    std::memcpy(to + begin, from + begin, static_cast<size_t>(end - begin));
+  }
+}
+
+}  // namespace
+
+PoolAllocator::PoolAllocator(int index, cudaStream_t stream) : stream_(stream) {
+  BS_CUDA(cudaDeviceGetDefaultMemPool(&pool_, index));
+  uint64_t keep = UINT64_MAX;
+  BS_CUDA(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep));
+}
+
+void* PoolAllocator::allocate(int64_t bytes) {
+  const auto size = static_cast<size_t>(std::max<int64_t>(bytes, 1));
+  void* data = nullptr;
+  cudaError_t status = cudaMallocAsync(&data, size, stream_);
+  if (status == cudaErrorMemoryAllocation) {
+    // Freed memory of work that is still queued, and pieces of the pool too small for this request, become free again.
+    static_cast<void>(cudaGetLastError());
+    BS_CUDA(cudaStreamSynchronize(stream_));
+    BS_CUDA(cudaMemPoolTrimTo(pool_, 0));
+    status = cudaMallocAsync(&data, size, stream_);
+  }
+  if (status == cudaErrorMemoryAllocation) {
+    static_cast<void>(cudaGetLastError());
+    size_t unused = 0, total = 0;
+    BS_CUDA(cudaMemGetInfo(&unused, &total));
+    fail_at(__FILE__, __LINE__, "out of device memory: ", bytes, " bytes asked for, ", use().live,
+            " in use by tensors, ", unused, " of ", total, " unused on the device");
+  }
+  BS_CUDA(status);
+  const std::lock_guard lock(mutex_);
+  use_.live += bytes;
+  use_.peak = std::max(use_.peak, use_.live);
+  return data;
+}
+
+void PoolAllocator::deallocate(void* data, int64_t bytes) noexcept {
+  static_cast<void>(cudaFreeAsync(data, stream_));  // fails after failed work, which the next call reports
+  const std::lock_guard lock(mutex_);
+  use_.live -= bytes;
+}
+
+MemoryUse PoolAllocator::use() const {
+  const std::lock_guard lock(mutex_);
+  return use_;
+}
+
+void PoolAllocator::reset_peak() {
+  const std::lock_guard lock(mutex_);
+  use_.peak = use_.live;
+}
+
+Staging::Staging(cudaStream_t compute) : compute_(compute) {
+  BS_CUDA(cudaStreamCreateWithFlags(&uploads_, cudaStreamNonBlocking));
+  BS_CUDA(cudaHostAlloc(reinterpret_cast<void**>(&pinned_), kRing, cudaHostAllocDefault));
+  BS_CUDA(cudaMalloc(reinterpret_cast<void**>(&twin_), kRing));
+}
+
+cudaEvent_t Staging::event() {
+  cudaEvent_t event = nullptr;
+  if (events_.empty()) {
+    BS_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+  } else {
+    event = events_.back();
+    events_.pop_back();
+  }
+  return event;
+}
+
+// Where `bytes` bytes of the ring begin that nothing in flight needs: the host waits until they may be overwritten, the
+// uploads until their twins may.
+int64_t Staging::claim(int64_t bytes) {
+  const int64_t begin = head_ + bytes <= kRing ? head_ : 0, end = begin + bytes;
+  while (!pieces_.empty() && pieces_.front().begin < end && begin < pieces_.front().end) {
+    const Piece oldest = pieces_.front();
+    BS_CUDA(cudaEventSynchronize(oldest.arrived));
+    BS_CUDA(cudaStreamWaitEvent(uploads_, oldest.taken));
+    pieces_.pop_front();
+    events_.insert(events_.end(), {oldest.arrived, oldest.taken});
+  }
+  head_ = begin + ceil_div(bytes, kAlignment) * kAlignment;
+  return begin;
+}
+
+void Staging::upload(const void* host, void* device, int64_t bytes) {
+  for (int64_t done = 0; done < bytes;) {
+    const int64_t part = std::min(bytes - done, kLargestPiece);
+    const auto size = static_cast<size_t>(part);
+    const int64_t begin = claim(part);
+    const Piece piece{begin, begin + part, event(), event()};
+    pieces_.push_back(piece);
+    parallel_copy(pinned_ + begin, static_cast<const std::byte*>(host) + done, part);
+    BS_CUDA(cudaMemcpyAsync(twin_ + begin, pinned_ + begin, size, cudaMemcpyHostToDevice, uploads_));
+    BS_CUDA(cudaEventRecord(piece.arrived, uploads_));
+    BS_CUDA(cudaStreamWaitEvent(compute_, piece.arrived));
+    BS_CUDA(cudaMemcpyAsync(static_cast<std::byte*>(device) + done, twin_ + begin, size, cudaMemcpyDeviceToDevice,
+                            compute_));
+    BS_CUDA(cudaEventRecord(piece.taken, compute_));
+    done += part;
+  }
+}
+
+}  // namespace bareseg
