@@ -13,56 +13,56 @@ using Pass = CpuBackend::Dnn::Pass;
 }  // namespace
 
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o, Tensor& y) {
-  if (!dnn_->computes(x.dtype())) {
+  if (!dnn().computes(x.dtype())) {
     Tensor wide_x = Tensor::empty(x.shape()), wide_y = Tensor::empty(y.shape());
     cast(x, wide_x);
     conv2d(wide_x, w, bias, o, wide_y);
     return cast(wide_y, y);
   }
-  DnnConv& conv = dnn_->conv(Pass::forward, x.shape(), w.shape(), y.shape(), bias.defined(), o, x.dtype());
+  DnnConv& conv = dnn().conv(Pass::forward, x.shape(), w.shape(), y.shape(), bias.defined(), o, x.dtype());
   conv.x.set_data_handle(x.raw());
   conv.w.set_data_handle(w.raw());
   conv.y.set_data_handle(y.raw());
-  conv.reorder.execute(dnn_->stream, conv.w, conv.packed_w);
+  conv.reorder.execute(dnn().stream, conv.w, conv.packed_w);
   std::unordered_map<int, dnnl::memory> args{
       {DNNL_ARG_SRC, conv.x}, {DNNL_ARG_WEIGHTS, conv.packed_w}, {DNNL_ARG_DST, conv.y}};
   if (bias.defined()) {
     conv.bias.set_data_handle(bias.raw());
     args.emplace(DNNL_ARG_BIAS, conv.bias);
   }
-  conv.primitive.execute(dnn_->stream, args);
+  conv.primitive.execute(dnn().stream, args);
 }
 
 void CpuBackend::conv2d_backward_data(const Tensor& dy, const Tensor& w, const ConvOptions& o, Tensor& dx) {
-  if (!dnn_->computes(dy.dtype())) {
+  if (!dnn().computes(dy.dtype())) {
     Tensor wide_dy = Tensor::empty(dy.shape()), wide_dx = Tensor::empty(dx.shape());
     cast(dy, wide_dy);
     conv2d_backward_data(wide_dy, w, o, wide_dx);
     return cast(wide_dx, dx);
   }
-  DnnConv& conv = dnn_->conv(Pass::backward_data, dx.shape(), w.shape(), dy.shape(), false, o, dy.dtype());
+  DnnConv& conv = dnn().conv(Pass::backward_data, dx.shape(), w.shape(), dy.shape(), false, o, dy.dtype());
   conv.x.set_data_handle(dx.raw());
   conv.w.set_data_handle(w.raw());
   conv.y.set_data_handle(dy.raw());
-  conv.reorder.execute(dnn_->stream, conv.w, conv.packed_w);
-  conv.primitive.execute(dnn_->stream,
+  conv.reorder.execute(dnn().stream, conv.w, conv.packed_w);
+  conv.primitive.execute(dnn().stream,
                          {{DNNL_ARG_DIFF_DST, conv.y}, {DNNL_ARG_WEIGHTS, conv.packed_w}, {DNNL_ARG_DIFF_SRC, conv.x}});
 }
 
 void CpuBackend::conv2d_backward_weight(const Tensor& dy, const Tensor& x, const ConvOptions& o, Tensor& dw) {
-  if (!dnn_->computes(x.dtype())) {
+  if (!dnn().computes(x.dtype())) {
     Tensor wide_dy = Tensor::empty(dy.shape()), wide_x = Tensor::empty(x.shape());
     cast(dy, wide_dy);
     cast(x, wide_x);
     return conv2d_backward_weight(wide_dy, wide_x, o, dw);
   }
-  DnnConv& conv = dnn_->conv(Pass::backward_weight, x.shape(), dw.shape(), dy.shape(), false, o, x.dtype());
+  DnnConv& conv = dnn().conv(Pass::backward_weight, x.shape(), dw.shape(), dy.shape(), false, o, x.dtype());
   conv.x.set_data_handle(x.raw());
   conv.w.set_data_handle(dw.raw());
   conv.y.set_data_handle(dy.raw());
-  conv.primitive.execute(dnn_->stream,
+  conv.primitive.execute(dnn().stream,
                          {{DNNL_ARG_SRC, conv.x}, {DNNL_ARG_DIFF_DST, conv.y}, {DNNL_ARG_DIFF_WEIGHTS, conv.packed_w}});
-  conv.reorder.execute(dnn_->stream, conv.packed_w, conv.w);
+  conv.reorder.execute(dnn().stream, conv.packed_w, conv.w);
 }
 
 void CpuBackend::sum_rows(const Tensor& x, Tensor& y) {

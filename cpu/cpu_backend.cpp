@@ -3,10 +3,23 @@
 #include <omp.h>
 
 #include <cstring>
+#include <fstream>
 
 #include "cpu/dnn.h"
+#include "cpu/dnn_library.h"
 
 namespace bareseg {
+namespace {
+
+std::string processor_name() {
+  constexpr std::string_view kKey = "model name\t: ";
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with(kKey)) return line.substr(kKey.size());
+  return "processor";
+}
+
+}  // namespace
 
 std::unique_ptr<Backend> make_cpu_backend() { return std::make_unique<CpuBackend>(); }
 
@@ -15,8 +28,27 @@ void set_cpu_threads(int threads) {
   omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs());
 }
 
-CpuBackend::CpuBackend() : dnn_(std::make_unique<Dnn>()) {}
+CpuBackend::CpuBackend() = default;
 CpuBackend::~CpuBackend() = default;
+
+CpuBackend::Dnn& CpuBackend::dnn() {
+  if (dnn_ == nullptr) dnn_ = std::make_unique<Dnn>();
+  return *dnn_;
+}
+
+void CpuBackend::open(Device device, const DeviceSetup&) {
+  BS_CHECK(device.index == 0, "there is one cpu, not ", device);
+  dnn();
+}
+
+std::vector<Component> CpuBackend::components() {
+  Component processor{"cpu", concat(processor_name(), ", ", omp_get_num_procs(), " threads"), ""};
+  try {
+    return {processor, {"oneDNN", dnn_library_text(), ""}};
+  } catch (const Error& error) {
+    return {processor, {"oneDNN", "", error.message()}};
+  }
+}
 
 Allocator& CpuBackend::allocator(Device) { return host_allocator(); }
 

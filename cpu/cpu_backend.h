@@ -18,6 +18,9 @@ class CpuBackend final : public Backend {
   CpuBackend();
   ~CpuBackend() override;
 
+  void open(Device device, const DeviceSetup& setup) override;
+  std::vector<Component> components() override;
+
   Allocator& allocator(Device device) override;
   void copy_to_host(const Tensor& x, void* host) override;
   void copy_from_host(const void* host, Tensor& y) override;
@@ -86,6 +89,8 @@ class CpuBackend final : public Backend {
   struct Dnn;  // oneDNN engine and primitives cached by shape, cpu/dnn.h
 
  private:
+  Dnn& dnn();  // made on first use
+
   std::unique_ptr<Dnn> dnn_;
 };
 
