@@ -19,8 +19,8 @@ Row row_of(const char* name, const Histogram& h) {
   return {name, fixed(s.accuracy, 2), fixed(s.mean_iou, 2)};
 }
 
-// RGB in 0..1, and with `position` row and column in 0..1, of every `step`th pixel.
-Tensor pixel_points(const Tensor& images, bool position, int64_t step) {
+// RGB in 0..1, and with `position` row and column in 0..1, of every `step`th pixel of images on the host.
+std::vector<float> pixel_points(const Tensor& images, bool position, int64_t step) {
   const int64_t side = images.dim(1), pixels = images.dim(0) * side * side;
   const auto* rgb = images.data<uint8_t>();
   std::vector<float> points;
@@ -30,14 +30,14 @@ Tensor pixel_points(const Tensor& images, bool position, int64_t step) {
     points.push_back((static_cast<float>(p / side % side) + 0.5f) / static_cast<float>(side));
     points.push_back((static_cast<float>(p % side) + 0.5f) / static_cast<float>(side));
   }
-  const int64_t depth = position ? 5 : 3;
-  return Tensor::from(points, {static_cast<int64_t>(points.size()) / depth, depth});
+  return points;
 }
 
 class Baselines {
  public:
   explicit Baselines(const BaselineOptions& o)
       : options_(o),
+        device_(o.device.open()),
         train_(open_dataset(o.data, Split::train)),
         val_(open_dataset(o.data, Split::val)),
         train_loader_(*train_, o.load.loader(o.batch, o.resolution)),
@@ -46,8 +46,10 @@ class Baselines {
         clusters_(o.clusters > 0 ? o.clusters : classes_) {}
 
   Row one_class() {
-    ConfusionMatrix matrix(classes_, clusters_);
-    each_val([&](const Batch& batch) { matrix.add(batch.labels, Tensor::zeros(batch.labels.shape(), kUInt8)); });
+    ConfusionMatrix matrix(classes_, clusters_, device_);
+    each_val([&](const Batch& batch) {
+      matrix.add(batch.labels.to(device_), Tensor::zeros(batch.labels.shape(), kUInt8, device_));
+    });
     return row_of("one class everywhere", matrix.histogram());
   }
 
@@ -57,21 +59,21 @@ class Baselines {
     std::vector<float> sample;
     train_loader_.start(every_index(*train_));
     for (Batch batch; train_loader_.next(batch);) {
-      const std::vector<float> some = pixel_points(batch.images, position, step).to_vector<float>();
+      const std::vector<float> some = pixel_points(batch.images, position, step);
       sample.insert(sample.end(), some.begin(), some.end());
     }
-    const int64_t depth = position ? 5 : 3;
-    const Tensor points = Tensor::from(sample, {static_cast<int64_t>(sample.size()) / depth, depth});
-    const KMeansResult found = kmeans(points, {.clusters = clusters_, .iterations = 30, .seed = options_.seed});
-    ConfusionMatrix matrix(classes_, clusters_);
+    const KMeansResult found =
+        kmeans(on_device(sample, position), {.clusters = clusters_, .iterations = 30, .seed = options_.seed});
+    ConfusionMatrix matrix(classes_, clusters_, device_);
     each_val([&](const Batch& batch) {
-      matrix.add(batch.labels, assign_clusters(pixel_points(batch.images, position, 1), found.centroids));
+      const Tensor points = on_device(pixel_points(batch.images, position, 1), position);
+      matrix.add(batch.labels.to(device_), assign_clusters(points, found.centroids));
     });
     return row_of(position ? "k-means on colour and position" : "k-means on colour", matrix.histogram());
   }
 
   Row random_network() {
-    ResNetFpn network({.depth = options_.depth}, {.seed = options_.seed});
+    ResNetFpn network({.depth = options_.depth}, {.device = device_, .seed = options_.seed});
     const FeatureClustering how{.clusters = clusters_, .seed = options_.seed};
     const DType dtype = options_.device.float_type();
     const Tensor centroids = cluster_features(network, train_loader_, train_->size(), how, dtype);
@@ -80,7 +82,7 @@ class Baselines {
   }
 
   Row checkpoint() {
-    const Segmenter s = load_segmenter(options_.with, {});
+    const Segmenter s = load_segmenter(options_.with, device_);
     BS_CHECK(!s.classifiers.empty(), options_.with, ": has no classifier to score");
     val_loader_.start(every_index(*val_));
     const Histogram h =
@@ -95,7 +97,13 @@ class Baselines {
     for (Batch batch; val_loader_.next(batch);) use(batch);
   }
 
+  Tensor on_device(const std::vector<float>& points, bool position) const {
+    const int64_t depth = position ? 5 : 3;
+    return Tensor::from(points, {static_cast<int64_t>(points.size()) / depth, depth}, device_);
+  }
+
   const BaselineOptions& options_;
+  Device device_;
   std::unique_ptr<Dataset> train_, val_;
   Loader train_loader_, val_loader_;
   int64_t classes_, clusters_;
@@ -121,7 +129,6 @@ void BaselineOptions::declare(CLI::App& app) {
 }
 
 int run_baseline(const BaselineOptions& o) {
-  o.device.open();
   Baselines baselines(o);
   std::vector<Row> rows{{"method", "ACC", "mIoU"},
                         baselines.one_class(),

@@ -6,12 +6,16 @@
 #include <vector>
 
 #include "apps/data_check.h"
+#include "apps/devices.h"
 #include "apps/evaluate.h"
 #include "apps/info.h"
 #include "apps/picie.h"
 #include "apps/predict.h"
 #include "apps/run.h"
 #include "cpu/cpu_backend.h"
+#if defined(BARESEG_CUDA)
+#include "cuda/cuda_backend.h"
+#endif
 
 namespace bareseg {
 namespace {
@@ -64,6 +68,9 @@ int run(std::vector<std::string> args) {
   info_options.declare(*info_command);
   info_command->callback([&] { command = [&] { return info(info_options); }; });
 
+  CLI::App* devices_command = app.add_subcommand("devices", "what there is to compute with, and what is missing");
+  devices_command->callback([&] { command = list_devices; });
+
   CLI::App* data = app.add_subcommand("data", "look after data sets");
   data->require_subcommand(1);
   DataCheckOptions check_options;
@@ -91,6 +98,9 @@ int run(std::vector<std::string> args) {
 int main(int argc, char** argv) {
   using namespace bareseg;
   install_backend(Device::Type::cpu, make_cpu_backend());
+#if defined(BARESEG_CUDA)
+  install_backend(Device::Type::cuda, make_cuda_backend());
+#endif
   try {
     return run({argv + 1, argv + argc});
   } catch (const ExitError& error) {

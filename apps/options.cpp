@@ -4,27 +4,80 @@
 
 #include "apps/run.h"
 #include "cpu/cpu_backend.h"
+#include "engine/shared_library.h"
 
 namespace bareseg {
+namespace {
+
+std::string plans_of_user() {
+  const std::string cache = environment("XDG_CACHE_HOME"), home = environment("HOME");
+  if (!cache.empty()) return cache + "/bareseg/plans.txt";
+  return home.empty() ? "" : home + "/.cache/bareseg/plans.txt";
+}
+
+}  // namespace
 
 void DeviceOptions::declare(CLI::App& app) {
-  app.add_option("--device", device, "where to compute: auto or cpu")
-      ->check(CLI::IsMember({"auto", "cpu"}))
+  const CLI::Validator known_device(
+      [](std::string& text) {
+        try {
+          if (text != "auto") Device::parse(text);
+          return std::string();
+        } catch (const Error& error) {
+          return error.message();
+        }
+      },
+      "auto, cpu, cuda or cuda:N");
+  app.add_option("--device", device, "where to compute; auto: the first GPU that can be used, else the CPU")
+      ->check(known_device)
       ->capture_default_str()
       ->group("Device");
-  app.add_option("--dtype", dtype, "activations: fp32, or bf16 (weights stay fp32; fast with AVX-512 or AMX)")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
+  app.add_option("--dtype", dtype,
+                 "activations: fp32; tf32, which is fp32 but for products on tensor cores (GPU); bf16, with weights in "
+                 "fp32 (fast on GPUs and with AVX-512 or AMX)")
+      ->check(CLI::IsMember({"fp32", "tf32", "bf16"}))
       ->capture_default_str()
       ->group("Device");
   app.add_option("--threads", threads, "CPU threads, 0 for all")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str()
       ->group("Device");
+  app.add_option("--tune-seconds", tune_seconds,
+                 "GPU: time that may go into finding the fastest way of each convolution, 0 for the library's guess")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str()
+      ->group("Device");
+  app.add_option("--plans", plans,
+                 "GPU: file that keeps what was found, so that later runs compute the same bits (default: "
+                 "bareseg/plans.txt in the user's cache folder)")
+      ->group("Device");
+}
+
+Device automatic_device(const DeviceSetup& setup, std::string& why) {
+  const Device gpu{Device::Type::cuda, 0};
+  try {
+    backend(gpu).open(gpu, setup);
+    return gpu;
+  } catch (const Error& error) {
+    why = error.message();
+  }
+  backend({}).open({}, setup);
+  return {};
 }
 
 Device DeviceOptions::open() const {
   set_cpu_threads(threads);
-  return {};
+  const DeviceSetup setup{
+      .tf32 = dtype == "tf32", .tune_seconds = tune_seconds, .plan_file = plans.empty() ? plans_of_user() : plans};
+  if (device != "auto") {
+    const Device asked = Device::parse(device);
+    backend(asked).open(asked, setup);
+    return asked;
+  }
+  std::string why;
+  const Device found = automatic_device(setup, why);
+  log_info(why.empty() ? concat("computing on ", found) : concat("computing on the CPU: ", why));
+  return found;
 }
 
 void declare_dataset(CLI::App& app, DatasetOptions& o) {

@@ -8,6 +8,7 @@
 
 #include "data/dataset.h"
 #include "data/loader.h"
+#include "engine/backend.h"
 #include "engine/device.h"
 #include "engine/dtype.h"
 
@@ -17,12 +18,18 @@ struct DeviceOptions {
   std::string device = "auto";
   std::string dtype = "fp32";
   int threads = 0;
+  double tune_seconds = 60.0;
+  std::string plans;  // file; "" for one in the user's cache folder
 
   void declare(CLI::App& app);
-  /// Applies the thread count. @throws Error when the device is not to be had.
+  /// Applies the thread count and makes the device ready; "auto" says in the log which one it is, and why.
+  /// @throws Error when the device is not to be had.
   Device open() const;
   DType float_type() const { return dtype == "bf16" ? kBFloat16 : kFloat32; }
 };
+
+/// The first GPU where it can be used, else the CPU with the reason in `why`.
+Device automatic_device(const DeviceSetup& setup, std::string& why);
 
 /// Declares the options of a data set: --dataset, --data and what belongs to single kinds.
 void declare_dataset(CLI::App& app, DatasetOptions& options);

@@ -92,7 +92,8 @@ Segmenter load_segmenter(const std::filesystem::path& file, Device device, Check
 
 Tensor plain_features(ResNetFpn& network, const Tensor& images, DType dtype) {
   const std::vector<AugmentParams> params(static_cast<size_t>(images.dim(0)));
-  const Tensor x = augment(images, params, {.shape = AugmentOptions::Shape::pillow}, images.dim(1), dtype);
+  const Tensor x =
+      augment(images.to(network.device()), params, {.shape = AugmentOptions::Shape::pillow}, images.dim(1), dtype);
   return l2_normalize(network.forward(x));
 }
 
@@ -113,9 +114,8 @@ std::vector<Histogram> evaluate(ResNetFpn& network, const std::vector<Tensor>& c
   std::vector<ConfusionMatrix> matrices;
   for (const Tensor& c : classifiers) matrices.emplace_back(classes, c.dim(0), c.device());
   for (Batch batch; loader.next(batch);) {
-    const Device device = classifiers.front().device();
-    const Tensor features = plain_features(network, batch.images.to(device), dtype);
-    const Tensor truth = batch.labels.to(device);
+    const Tensor features = plain_features(network, batch.images, dtype);
+    const Tensor truth = batch.labels.to(features.device());
     for (size_t i = 0; i < classifiers.size(); ++i) {
       matrices[i].add(truth, segment(features, classifiers[i], truth.dim(1), truth.dim(2)));
     }

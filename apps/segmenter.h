@@ -41,7 +41,8 @@ Segmenter load_segmenter(const std::filesystem::path& file, Device device, Check
 /// The number in a checkpoint's metadata. @throws Error when it is missing or no number.
 int64_t metadata_number(const std::map<std::string, std::string>& metadata, const std::string& key);
 
-/// Unit features of a batch of base crops without augmentation: images uint8 [N, S, S, 3] -> [N, S/4, S/4, D].
+/// Unit features of a batch of base crops without augmentation: images uint8 [N, S, S, 3], wherever they are ->
+/// [N, S/4, S/4, D] where the network is.
 Tensor plain_features(ResNetFpn& network, const Tensor& images, DType dtype);
 
 /// Class-score maps of unit features, resized to `height` x `width`, and their argmax: uint8 [N, height, width]

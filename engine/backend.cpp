@@ -15,7 +15,8 @@ void install_backend(Device::Type type, std::unique_ptr<Backend> backend) {
 
 Backend& backend(Device device) {
   const auto& installed = backends.at(static_cast<size_t>(device.type));
-  BS_CHECK(installed != nullptr, "no backend serves device ", device);
+  BS_CHECK(installed != nullptr, "no backend serves device ", device,
+           device.type == Device::Type::cuda ? ": this program was built without CUDA" : "");
   return *installed;
 }
 

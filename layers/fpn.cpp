@@ -22,7 +22,8 @@ Tensor FpnDecoder::forward(const std::array<Tensor, 4>& maps) const {
 }
 
 ResNetFpn::ResNetFpn(const Options& o, const ModuleOptions& module)
-    : features_(o.out > 0 ? o.out : (o.depth < 50 ? 128 : 256)),
+    : device_(module.device),
+      features_(o.out > 0 ? o.out : (o.depth < 50 ? 128 : 256)),
       backbone_(o.depth, module, part_),
       decoder_(backbone_.channels(), features_, module, part_) {
   child("backbone", backbone_);

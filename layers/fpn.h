@@ -30,9 +30,12 @@ class ResNetFpn : public Module {
   Tensor forward(const Tensor& x) { return decoder_.forward(backbone_.forward(x)); }
   int64_t features() const { return features_; }
   ResNet& backbone() { return backbone_; }
+  /// Where the parameters are.
+  Device device() const { return device_; }
 
  private:
   uint64_t part_ = 0;
+  Device device_;
   int64_t features_;
   ResNet backbone_;
   FpnDecoder decoder_;
