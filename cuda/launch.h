@@ -85,6 +85,14 @@ inline void check_launch(cudaError_t error, const char* what, const char* file, 
   if (error != cudaSuccess) fail_at(file, line, what, ": ", cudaGetErrorName(error), ", ", cudaGetErrorString(error));
 }
 
+/// Bytes of shared memory, static and dynamic, that a block of the current device may have.
+inline size_t max_shared_bytes(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  int device = 0, bytes = 0;
+  check_launch(cudaGetDevice(&device), "current device", file, line);
+  check_launch(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "device", file, line);
+  return static_cast<size_t>(bytes);
+}
+
 /// Runs kernel(args...) on `stream`, arguments converted to the kernel's parameter types; does nothing for an empty
 /// grid. Throws Error with the place of the Grid when the launch is refused; with BARESEG_SYNC=1 in the environment it
 /// also waits for the kernel and throws where that failed.

@@ -83,6 +83,27 @@ __device__ __forceinline__ T warp_max(T value) {
   return value;
 }
 
+/// Sum over the lanes up to the lane itself.
+template <typename T>
+__device__ __forceinline__ T warp_scan(T value) {
+#pragma unroll
+  for (int delta = 1; delta < kWarp; delta *= 2) {
+    const T below = warp_shuffle_up(value, delta);
+    if (lane_in_warp() >= delta) value += below;
+  }
+  return value;
+}
+/// The lanes, one bit each, whose value equals the lane's own in the lowest `bits` bits.
+__device__ __forceinline__ unsigned warp_match(unsigned value, int bits) {
+  unsigned lanes = ~0u;
+  for (int bit = 0; bit < bits; ++bit) {
+    const bool one = (value >> bit & 1u) != 0;
+    const unsigned ones = warp_ballot(one);
+    lanes &= one ? ones : ~ones;
+  }
+  return lanes;
+}
+
 /// combine(a, b) over all threads of a block of any size, in a fixed order; every thread gets the result. `scratch` has
 /// kWarp elements and may be used again at once.
 template <typename T, typename Combine>
