@@ -14,9 +14,21 @@ std::vector<int64_t> numbers(const Tensor& labels) {
   return values;
 }
 
+/// x [R, ...] `times` times over: [times R, ...].
+Tensor repeated(const Tensor& x, int64_t times) {
+  return dispatch(x.dtype(), [&](auto type) {
+    const auto once = x.to_vector<decltype(type)>();
+    auto all = once;
+    for (int64_t i = 1; i < times; ++i) all.insert(all.end(), once.begin(), once.end());
+    const int64_t rows = x.dim(0) * times;
+    return Tensor::from(all, x.rank() == 1 ? Shape{rows} : Shape{rows, x.dim(1)}, x.device());
+  });
+}
+
 TEST_P(OpTest, LogSoftmax) {
   for (const DType dtype : {kFloat32, kBFloat16}) {
-    for (const Shape& shape : {Shape{1, 2}, Shape{7, 33}, Shape{2, 3, 27}, Shape{3, 2053}}) {
+    for (const Shape& shape :
+         {Shape{1, 2}, Shape{7, 33}, Shape{2, 3, 27}, Shape{5, 40}, Shape{3, 256}, Shape{3, 2053}}) {
       SCOPED_TRACE(testing::Message() << shape << " " << dtype);
       const Tensor x = normal(shape, dtype, 3.0f);
       EXPECT_CLOSE(log_softmax(x), reference::log_softmax(reference::from(x)), tolerance(dtype));
@@ -79,6 +91,15 @@ TEST_P(OpTest, CrossEntropyOfAWrongLabelIsNaN) {
   EXPECT_FALSE(std::isnan(cross_entropy(logits, Tensor::from<int32_t>({0, -1, 1}, {3}, device())).item()));
 }
 
+// More rows than a grid of blocks takes at once: one small batch over and over has its loss.
+TEST_P(OpTest, CrossEntropyOfManyRows) {
+  for (const auto& [classes, times] : {std::pair<int64_t, int64_t>{3, 1000}, {65, 250}}) {
+    const Tensor logits = normal({33, classes}), y = labels({33}, classes), w = uniform({classes}, 0.1f, 2.0f);
+    EXPECT_CLOSE(cross_entropy(repeated(logits, times), repeated(y, times), w),
+                 reference::from(cross_entropy(logits, y, w)), tolerance(kFloat32));
+  }
+}
+
 TEST_P(OpTest, CrossEntropyErrors) {
   const Tensor logits = normal({3, 5}), y = labels({3}, 5);
   EXPECT_ERROR(cross_entropy(labels({3, 5}, 2), y), "cross_entropy: logits must be float");
@@ -95,7 +116,7 @@ struct ClusterCase {
 };
 const ClusterCase kClusterCases[] = {
     {{1, 2}, {1}},           {{7, 33}, {5}},      {{2, 5, 5, 16}, {27, 27}}, {{3, 7, 5, 128}, {27, 11}},
-    {{201, 7}, {3, 300, 2}}, {{3, 2053}, {7, 5}},
+    {{201, 7}, {3, 300, 2}}, {{3, 2053}, {7, 5}}, {{5, 200}, {27, 29}},      {{130, 264}, {60}},
 };
 
 class ClusterLoss : public OpTest {
@@ -156,6 +177,55 @@ TEST_P(ClusterLoss, EqualsItsParts) {
                tolerance(kFloat32));
 }
 
+TEST_P(ClusterLoss, ManyRows) {
+  constexpr int64_t kTimes = 1600;
+  const Tensor features = normal({33, 3}), one = Tensor::full({1}, 1.0, kFloat32, device());
+  const std::vector<ClusterTarget> targets = draw({{33, 3}, {2, 5}}, true);
+  std::vector<ClusterTarget> many = targets;
+  for (ClusterTarget& target : many) target.labels = repeated(target.labels, kTimes);
+  Tensor terms, many_terms;
+  const Tensor gradient =
+      gradient_of([&](const Tensor& t) { return cosine_cluster_loss(t, targets, &terms); }, features, one);
+  const auto op = [&](const Tensor& t) { return cosine_cluster_loss(t, many, &many_terms); };
+  EXPECT_CLOSE(gradient_of(op, repeated(features, kTimes), one),
+               reference::scale(reference::from(repeated(gradient, kTimes)), 1.0 / static_cast<double>(kTimes)),
+               tolerance(kFloat32));
+  EXPECT_CLOSE(many_terms, reference::from(terms), tolerance(kFloat32));
+}
+
+// Below the floor of 1e-12 the norm is a constant: a zero feature has logits of zero and a gradient all the same.
+TEST_P(ClusterLoss, ZeroFeatures) {
+  const ClusterCase c{{3, 5}, {4}};
+  const Tensor features = Tensor::zeros(c.features, kFloat32, device());
+  const std::vector<ClusterTarget> targets = draw(c, false);
+  const Tensor one = Tensor::full({1}, 1.0, kFloat32, device());
+  const auto op = [&](const Tensor& t) { return cosine_cluster_loss(t, targets); };
+  EXPECT_NEAR(op(features).item(), std::log(4.0), 1e-6);
+  const reference::Array centroids = reference::from(targets[0].centroids);
+  reference::Array expected = reference::zeros(c.features);
+  for (int64_t i = 0; i < expected.shape.count(); ++i) {
+    const int64_t label = numbers(targets[0].labels)[static_cast<size_t>(i / 5)], dim = i % 5;
+    for (int64_t k = 0; k < 4; ++k) expected[i] += (0.25 - (k == label)) * centroids[k * 5 + dim] * 1e12 / 3.0;
+  }
+  EXPECT_CLOSE(gradient_of(op, features, one), expected, tolerance(kFloat32));
+}
+
+TEST_P(ClusterLoss, WrongLabelIsNaN) {
+  const Tensor f = normal({4, 3}), centroids = normal({5, 3});
+  EXPECT_TRUE(
+      std::isnan(cosine_cluster_loss(f, {{centroids, Tensor::from<uint8_t>({0, 5, 1, 2}, {4}, device()), {}}}).item()));
+  EXPECT_TRUE(std::isnan(
+      cosine_cluster_loss(f, {{centroids, Tensor::from<int32_t>({0, -1, 1, 2}, {4}, device()), {}}}).item()));
+}
+
+TEST_P(ClusterLoss, NothingToCount) {
+  const Tensor f = normal({4, 3}), zero = Tensor::zeros({5}, kFloat32, device());
+  const auto op = [&](const Tensor& t) { return cosine_cluster_loss(t, {{normal({5, 3}), labels({4}, 5), zero}}); };
+  EXPECT_EQ(op(f).item(), 0.0);
+  const Tensor one = Tensor::full({1}, 1.0, kFloat32, device());
+  EXPECT_CLOSE(gradient_of(op, f, one), reference::zeros({4, 3}), 0.0);
+}
+
 TEST_P(ClusterLoss, GradientScalesWithTheLoss) {
   const ClusterCase c{{5, 7}, {3, 3}};
   const Tensor features = normal(c.features), half = Tensor::full({1}, 0.5, kFloat32, device());
@@ -175,6 +245,8 @@ TEST_P(ClusterLoss, Errors) {
   EXPECT_ERROR(cosine_cluster_loss(f, {{Tensor(), y, {}}}), "got undefined");
   EXPECT_ERROR(cosine_cluster_loss(f, {{centroids, labels({3}, 5), {}}}), "labels must be uint8 or int32 and 4");
   EXPECT_ERROR(cosine_cluster_loss(f, {{centroids, y, normal({4})}}), "class_weights must be float32 [5]");
+  if (GetParam() == Device::Type::cpu) return;
+  EXPECT_ERROR(cosine_cluster_loss(f, std::vector<ClusterTarget>(61, {centroids, y, {}})), "at most 60 targets");
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, ClusterLoss, testing::ValuesIn(all_devices()), device_name);

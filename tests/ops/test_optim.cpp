@@ -153,6 +153,21 @@ TEST_P(ManySlots, Adam) {
   }
 }
 
+// More parameters than one table of a kernel has, of which some are longer than a block's share and some begin where no
+// pack of 16 bytes may.
+TEST_P(ManySlots, OfANetwork) {
+  for (int64_t i = 0; i < 150; ++i) {
+    const int64_t n = i % 50 == 7 ? 9001 : 1 + i % 5;
+    const auto odd = [&](DType dtype) { return normal({n + 1}, dtype).rows(i % 2, i % 2 + n); };
+    slots_.push_back({odd(kFloat32), odd(i % 3 == 0 ? kBFloat16 : kFloat32), odd(kFloat32), Tensor()});
+    expected_.push_back({reference::from(slots_.back().param), reference::from(slots_.back().m), {}});
+  }
+  const SgdStep o{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.02f};
+  backend(device()).sgd(slots_, o);
+  for (size_t i = 0; i < slots_.size(); ++i) reference::sgd(expected_[i], reference::from(slots_[i].grad), o);
+  compare();
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, ManySlots, testing::ValuesIn(all_devices()), device_name);
 
 TEST_P(OpTest, AllFinite) {

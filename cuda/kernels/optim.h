@@ -1,0 +1,25 @@
+// Optimizer steps over many tensors in one launch.
+#pragma once
+
+#include <span>
+
+#include "cuda/launch.h"
+#include "engine/dtype.h"
+#include "engine/optim_step.h"
+
+namespace bareseg {
+
+/// One parameter of `count` elements with its gradient, float or bfloat16, and its state. m and v are null where the
+/// optimizer has none: SGD has no v, and without momentum no m.
+struct OptimTensor {
+  float* param;
+  const void* grad;
+  float *m, *v;
+  int64_t count;
+  DType grad_type;
+};
+
+void sgd_step(Stream stream, std::span<const OptimTensor> tensors, const SgdStep& step);
+void adam_step(Stream stream, std::span<const OptimTensor> tensors, const AdamFactors& factors);
+
+}  // namespace bareseg

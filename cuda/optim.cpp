@@ -1,0 +1,34 @@
+#include <vector>
+
+#include "cuda/kernel_backend.h"
+#include "cuda/kernels/optim.h"
+
+namespace bareseg {
+namespace {
+
+float* data_or_null(const Tensor& x) { return x.defined() ? x.data<float>() : nullptr; }
+
+std::vector<OptimTensor> tensors_of(std::span<const OptimSlot> slots) {
+  std::vector<OptimTensor> tensors;
+  for (const OptimSlot& slot : slots) {
+    tensors.push_back({.param = slot.param.data<float>(),
+                       .grad = slot.grad.raw(),
+                       .m = data_or_null(slot.m),
+                       .v = data_or_null(slot.v),
+                       .count = slot.param.count(),
+                       .grad_type = slot.grad.dtype()});
+  }
+  return tensors;
+}
+
+}  // namespace
+
+void KernelBackend::sgd(std::span<const OptimSlot> slots, const SgdStep& step) {
+  if (!slots.empty()) sgd_step(stream(slots.front().param.device()), tensors_of(slots), step);
+}
+
+void KernelBackend::adam(std::span<const OptimSlot> slots, const AdamStep& step) {
+  if (!slots.empty()) adam_step(stream(slots.front().param.device()), tensors_of(slots), adam_factors(step));
+}
+
+}  // namespace bareseg
