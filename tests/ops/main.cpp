@@ -5,6 +5,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "tests/devices.h"
+#include "tests/emulator/emulated_backend.h"
 
 namespace {
 
@@ -24,5 +25,6 @@ int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   testing::AddGlobalTestEnvironment(new PrintSeed);  // owned by GoogleTest
   bareseg::install_backend(bareseg::Device::Type::cpu, bareseg::make_cpu_backend());
+  bareseg::install_backend(bareseg::Device::Type::emulated, bareseg::make_emulated_backend());
   return RUN_ALL_TESTS();
 }
