@@ -187,11 +187,7 @@ void PicieTrainer::label(int view) {
     const Tensor f = l2_normalize(view_features(batch, view, false));
     const Tensor assigned = assign_clusters(f.view({f.count() / f.dim(-1), f.dim(-1)}), segmenter_.classifiers[at]);
     backend(device_).count_labels(assigned, counts);
-    for (size_t i = 0; i < batch.indexes.size(); ++i) {
-      const auto row = static_cast<int64_t>(i) * side * side;
-      Tensor stored = labels_[at].rows(batch.indexes[i], batch.indexes[i] + 1);
-      backend(device_).copy(assigned.rows(row, row + side * side), stored);
-    }
+    backend(device_).scatter_rows(assigned, batch.indexes, labels_[at]);
     progress.update(done += batch.images.dim(0));
   }
   occupancy_[at] = counts.to_vector<int64_t>();
@@ -223,11 +219,7 @@ Tensor PicieTrainer::labels_of(const Batch& batch, int view) const {
   const Tensor& all = labels_[static_cast<size_t>(view)];
   const auto n = static_cast<int64_t>(batch.indexes.size());
   Tensor labels = Tensor::empty({n, all.dim(1)}, all.dtype(), device_);
-  for (int64_t i = 0; i < n; ++i) {
-    Tensor row = labels.rows(i, i + 1);
-    const int64_t image = batch.indexes[static_cast<size_t>(i)];
-    backend(device_).copy(all.rows(image, image + 1), row);
-  }
+  backend(device_).gather_rows(all, batch.indexes, labels);
   return labels;
 }
 

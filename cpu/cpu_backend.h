@@ -27,6 +27,8 @@ class CpuBackend final : public Backend {
   void copy(const Tensor& x, Tensor& y) override;
   void fill(Tensor& y, double value) override;
   void cast(const Tensor& x, Tensor& y) override;
+  void gather_rows(const Tensor& x, std::span<const int64_t> rows, Tensor& y) override;
+  void scatter_rows(const Tensor& x, std::span<const int64_t> rows, Tensor& y) override;
   bool all_finite(const Tensor& x) override;
 
   void add(const Tensor& a, const Tensor& b, Tensor& y) override;

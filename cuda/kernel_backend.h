@@ -12,6 +12,8 @@ class KernelBackend : public Backend {
  public:
   void fill(Tensor& y, double value) override;
   void cast(const Tensor& x, Tensor& y) override;
+  void gather_rows(const Tensor& x, std::span<const int64_t> rows, Tensor& y) override;
+  void scatter_rows(const Tensor& x, std::span<const int64_t> rows, Tensor& y) override;
 
   void add(const Tensor& a, const Tensor& b, Tensor& y) override;
   void relu(const Tensor& x, Tensor& y) override;

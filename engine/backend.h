@@ -78,6 +78,10 @@ class Backend {
   virtual void copy(const Tensor& x, Tensor& y) = 0;
   virtual void fill(Tensor& y, double value) = 0;
   virtual void cast(const Tensor& x, Tensor& y) = 0;  // float32 <-> bfloat16, or same
+  // Rows of any dtype and equal size, below the first dimension: y[i] = x[rows[i]], and y[rows[i]] = x[i] where no two
+  // of `rows` are equal.
+  virtual void gather_rows(const Tensor& x, std::span<const int64_t> rows, Tensor& y) = 0;
+  virtual void scatter_rows(const Tensor& x, std::span<const int64_t> rows, Tensor& y) = 0;
 
   // Pointwise.
   virtual void add(const Tensor& a, const Tensor& b, Tensor& y) = 0;
