@@ -68,6 +68,15 @@ Tensor OpTest::distinct(const Shape& shape, float divisor, DType dtype) {
   });
 }
 
+Tensor OpTest::misaligned(const Tensor& x) {
+  return dispatch(x.dtype(), [&](auto type) {
+    auto values = x.to_vector<decltype(type)>();
+    values.insert(values.begin(), decltype(type){});
+    const int64_t end = x.count() + 1;
+    return Tensor::from(values, {end}, device()).rows(1, end).view(x.shape());
+  });
+}
+
 Tensor OpTest::labels(const Shape& shape, int64_t classes, DType dtype) {
   Random random(kTestSeed, Draws::test, draws_++);
   std::vector<int32_t> wide(static_cast<size_t>(shape.count()));

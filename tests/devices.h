@@ -37,6 +37,8 @@ class OpTest : public testing::TestWithParam<Device::Type> {
   Tensor uniform(const Shape& shape, float low, float high, DType dtype = kFloat32);
   /// 0 .. count - 1 in random order, divided by `divisor`: no two are equal.
   Tensor distinct(const Shape& shape, float divisor, DType dtype = kFloat32);
+  /// x's elements at an address that is no multiple of 16 bytes.
+  Tensor misaligned(const Tensor& x);
   /// Labels in [0, classes) as uint8 or int32.
   Tensor labels(const Shape& shape, int64_t classes, DType dtype = kInt32);
 

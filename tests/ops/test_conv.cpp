@@ -111,6 +111,7 @@ const PoolCase kPools[] = {
     {{1, 9, 7, 3}, {.kernel = 3, .stride = 2, .padding = 1}},
     {{2, 5, 6, 4}, {.kernel = 2, .stride = 2}},
     {{1, 7, 7, 5}, {.kernel = 3, .stride = 1, .padding = 1}},
+    {{1, 4, 4, 16}, {.kernel = 3, .stride = 2, .padding = 1}},
     {{1, 7, 5, 1}, {.kernel = 5, .stride = 3, .padding = 2}},
     {{1, 16, 16, 1}, {.kernel = 16, .stride = 1}},
 };
@@ -146,6 +147,16 @@ TEST_P(OpTest, MaxPool2dGivesTiesToTheFirst) {
   // Windows start at -1 and 1; the first element inside of each is at (0, 0), (0, 1), (1, 0), (1, 1).
   EXPECT_EQ(gradient_of(op, x, g).to_vector<float>(),
             (std::vector<float>{1, 2, 0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+}
+
+TEST_P(OpTest, MaxPool2dOfMisalignedTensors) {
+  const auto op = [](const Tensor& t) { return max_pool2d(t, {.kernel = 3, .stride = 2, .padding = 1}); };
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    SCOPED_TRACE(dtype);
+    const Tensor x = normal({1, 5, 4, 8}, dtype), g = normal({1, 3, 2, 8}, dtype);
+    EXPECT_CLOSE(op(misaligned(x)), reference::from(op(x)), 0.0);
+    EXPECT_CLOSE(gradient_of(op, x, misaligned(g)), reference::from(gradient_of(op, x, g)), 0.0);
+  }
 }
 
 TEST_P(OpTest, MaxPool2dErrors) {

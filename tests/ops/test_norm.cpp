@@ -3,7 +3,8 @@
 namespace bareseg {
 namespace {
 
-const Shape kMaps[] = {{2, 1}, {7, 33}, {2, 5, 3, 16}, {3, 7, 5, 64}, {3, 2053}};
+// Narrow and wide rows, whole packs of 16 bytes and not; the last two have rows enough for several partial sums.
+const Shape kMaps[] = {{2, 1}, {7, 33}, {2, 5, 3, 16}, {3, 7, 5, 64}, {3, 2053}, {401, 33}, {201, 264}};
 
 struct BatchNormCase {
   bool training, relu, residual;
@@ -81,6 +82,45 @@ TEST_P(BatchNorm, Gradients) {
   }
 }
 
+// In rows enough for several partial sums. The parameters move whole channels, some of whose many values would cross a
+// ReLU's kink, so theirs are gradients without it.
+TEST_P(BatchNorm, GradientsOfManyRows) {
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    for (const Shape& shape : {Shape{401, 33}, Shape{201, 136}}) {
+      SCOPED_TRACE(testing::Message() << shape << " " << dtype);
+      const BatchNormInputs in = draw(shape, dtype, true);
+      const BatchNormOptions cut{.relu = true}, whole{};
+      const reference::Array x = reference::from(in.x), w = reference::from(in.weight), b = reference::from(in.bias),
+                             r = reference::from(in.residual);
+      const auto run = [&](const Tensor& a, const Tensor& weight, const Tensor& bias, const BatchNormOptions& o) {
+        return batch_norm(a, weight, bias, in.mean.clone(), in.var.clone(), o, in.residual);
+      };
+      const double allowed = tolerance(dtype);
+      EXPECT_GRADIENT([&](const Tensor& t) { return run(t, in.weight, in.bias, cut); },
+                      [&](const reference::Array& t) { return expected(in, cut, t, w, b, r); }, in.x, allowed);
+      EXPECT_GRADIENT([&](const Tensor& t) { return run(in.x, t, in.bias, whole); },
+                      [&](const reference::Array& t) { return expected(in, whole, x, t, b, r); }, in.weight, allowed);
+      EXPECT_GRADIENT([&](const Tensor& t) { return run(in.x, in.weight, t, whole); },
+                      [&](const reference::Array& t) { return expected(in, whole, x, w, t, r); }, in.bias, allowed);
+    }
+  }
+}
+
+// Where elements lie makes no difference beyond the order of sums.
+TEST_P(BatchNorm, OfMisalignedTensors) {
+  const BatchNormOptions o{.relu = true};
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    SCOPED_TRACE(dtype);
+    const BatchNormInputs in = draw({65, 64}, dtype, true);
+    const Tensor g = normal({65, 64}, dtype);
+    const auto run = [&](const Tensor& x) {
+      return batch_norm(x, in.weight, in.bias, in.mean.clone(), in.var.clone(), o, in.residual);
+    };
+    EXPECT_CLOSE(run(misaligned(in.x)), reference::from(run(in.x)), tolerance(dtype));
+    EXPECT_CLOSE(gradient_of(run, in.x, misaligned(g)), reference::from(gradient_of(run, in.x, g)), tolerance(dtype));
+  }
+}
+
 // The variance of large numbers with a small spread: sums of squares would lose it.
 TEST_P(BatchNorm, VarianceFarFromZero) {
   const Tensor x = add(normal({501, 7}), Tensor::full({501, 7}, 1000.0, kFloat32, device()));
@@ -130,6 +170,16 @@ TEST_P(OpTest, L2Normalize) {
       if (shape.dim(-1) == 1) continue;  // its gradient is zero, below
       EXPECT_GRADIENT(op, reference_op, x, tolerance(dtype));
     }
+  }
+}
+
+TEST_P(OpTest, L2NormalizeOfMisalignedTensors) {
+  const auto op = [](const Tensor& t) { return l2_normalize(t); };
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    SCOPED_TRACE(dtype);
+    const Tensor x = normal({5, 64}, dtype), g = normal({5, 64}, dtype);
+    EXPECT_CLOSE(op(misaligned(x)), reference::from(op(x)), tolerance(dtype));
+    EXPECT_CLOSE(gradient_of(op, x, misaligned(g)), reference::from(gradient_of(op, x, g)), tolerance(dtype));
   }
 }
 

@@ -36,6 +36,16 @@ TEST_P(OpTest, ResizeBilinearToItsOwnSizeChangesNothing) {
   EXPECT_EQ(resize_bilinear(x, 7, 5).to_vector<float>(), x.to_vector<float>());
 }
 
+TEST_P(OpTest, ResizeBilinearOfMisalignedTensors) {
+  const auto op = [](const Tensor& t) { return resize_bilinear(t, 7, 6); };
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    SCOPED_TRACE(dtype);
+    const Tensor x = normal({1, 4, 3, 8}, dtype), g = normal({1, 7, 6, 8}, dtype);
+    EXPECT_CLOSE(op(misaligned(x)), reference::from(op(x)), tolerance(dtype));
+    EXPECT_CLOSE(gradient_of(op, x, misaligned(g)), reference::from(gradient_of(op, x, g)), tolerance(dtype));
+  }
+}
+
 TEST_P(OpTest, ResizeBilinearErrors) {
   const Tensor x = normal({1, 4, 4, 2});
   EXPECT_ERROR(resize_bilinear(normal({4, 4, 2}), 2, 2), "resize_bilinear: x must be float [N, H, W, C]");
@@ -65,6 +75,7 @@ const CropCase kCrops[] = {
     {{2, 16, 16, 33}, {window(0, 7, 9, 9, true, false), window(7, 0, 9, 9, false, false)}, 7},
     {{2, 7, 11, 5}, {window(6, 10, 1, 1, false, false), window(1, 3, 4, 8, true, true)}, 5},
     {{1, 5, 5, 2053}, {window(1, 1, 3, 3, true, false)}, 4},
+    {{2, 9, 7, 16}, {window(2, 0, 6, 6, true, false), window(0, 0, 9, 7, false, true)}, 8},
 };
 
 TEST_P(OpTest, CropResizeFlip) {
