@@ -397,8 +397,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerSm) cosine_loss_kernel(con
     const double weight = sum_parts(a.weights + int64_t{t} * a.weight_parts, a.weight_parts) * a.count;
     if (lane_in_warp() == 0) s.scale[t] = weight == 0.0 ? 0.0f : static_cast<float>(1.0 / weight);
   }
-  for (int i = thread; i < kWarps * a.count; i += kThreads) s.loss[i] = 0.0;
-  __syncthreads();
+  for (int i = thread; i < kWarps * a.count; i += kThreads) s.loss[i] = 0.0;  // the tile's barriers part it from use
   Tile<T, kOnePanel> tile{a, s, 0};
   for (int64_t index = blockIdx.x; index * kRows < a.rows; index += gridDim.x) {
     tile.first_row = index * kRows;

@@ -1,0 +1,21 @@
+// Rung 4: the kernel of the program, cuda/kernels/cosine_loss.cu. A thread has 8 x 7 logits or 8 x 8 elements of the
+// gradient in registers, so that one 16-byte read of shared memory serves 15 to 16 multiply-adds, and rows pass through
+// shared memory, so that they are read coalesced. Bound by the multiply-adds.
+#include "bench/ladder/cosine_loss/cosine_loss.h"
+#include "cuda/kernels/cosine_loss.h"
+
+namespace bareseg::cosine_ladder {
+
+void v4_shipped(Stream stream, const LossCase& c) {
+  CosineTarget targets[kTargets];
+  for (int t = 0; t < kTargets; ++t) {
+    targets[t].centroids = c.centroids + t * kClusters * kDims;
+    targets[t].labels.narrow = c.labels + t * c.rows;
+    targets[t].labels.class_weights = c.class_weights + t * kClusters;
+    targets[t].labels.classes = kClusters;
+  }
+  cosine_loss(stream, {.targets = targets, .rows = c.rows, .dims = kDims, .eps = kEps}, c.features, c.scratch, c.terms,
+              c.dfeatures);
+}
+
+}  // namespace bareseg::cosine_ladder
