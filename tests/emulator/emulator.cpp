@@ -1,7 +1,8 @@
 #include "tests/emulator/emulator.h"
 
+#include <algorithm>
 #include <atomic>
-#include <mutex>
+#include <memory>
 
 #include "tests/emulator/block_runner.h"
 #include "tests/emulator/memory.h"
@@ -36,22 +37,57 @@ void run_blocks(const Grid& grid, Order order, const std::function<void()>& body
   if (error != nullptr) std::rethrow_exception(error);
 }
 
+// What stood in some allocations, one after the other.
+class Content {
+ public:
+  void save(const Memory::Blocks& blocks) {
+    size_t total = 0;
+    for (const std::span<std::byte> block : blocks) total += block.size();
+    bytes_ = std::make_unique_for_overwrite<std::byte[]>(total);
+    std::byte* to = bytes_.get();
+    for (const std::span<std::byte> block : blocks) to = std::copy(block.begin(), block.end(), to);
+  }
+  void restore(const Memory::Blocks& blocks) const {
+    const std::byte* from = bytes_.get();
+    for (const std::span<std::byte> block : blocks) {
+      std::copy_n(from, block.size(), block.data());
+      from += block.size();
+    }
+  }
+  // Where the allocations differ from it; empty when they do not.
+  std::string difference(const Memory::Blocks& blocks) const {
+    const std::byte* expected = bytes_.get();
+    for (const std::span<std::byte> block : blocks) {
+      if (std::memcmp(block.data(), expected, block.size()) != 0) {
+        const auto at = std::mismatch(block.begin(), block.end(), expected).first - block.begin();
+        return concat("byte ", at, " of an allocation of ", block.size(), " bytes");
+      }
+      expected += block.size();
+    }
+    return "";
+  }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_;
+};
+
 }  // namespace
 
-void run(const Grid& grid, const std::function<void()>& body) {
-  static std::vector<std::byte> before, first;  // kept, under the lock: fresh pages cost more than the copy
+void run(const Grid& grid, std::span<const std::byte> arguments, const std::function<void()>& body) {
   const auto lock = memory().lock();
-  memory().save(before);
+  const Memory::Blocks blocks = memory().reachable(arguments);
+  Content before, first;
+  before.save(blocks);
   for (const Order order : {Order::forward, Order::reverse, Order::shuffled}) {
-    if (order != Order::forward) memory().restore(before);
+    if (order != Order::forward) before.restore(blocks);
     run_blocks(grid, order, body);
-    const std::string broken = memory().broken_guard();
+    const std::string broken = Memory::broken_guard(blocks);
     if (!broken.empty()) fail_at(grid.file, grid.line, "kernel: ", broken);
     if (order == Order::forward) {
-      memory().save(first);
+      first.save(blocks);
       continue;
     }
-    const std::string difference = memory().difference(first);
+    const std::string difference = first.difference(blocks);
     if (!difference.empty()) {
       fail_at(grid.file, grid.line, "kernel: its threads in ", name_of(order),
               " order leave other results: ", difference);

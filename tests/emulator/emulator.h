@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <span>
 
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
@@ -31,8 +32,8 @@ inline constexpr size_t kSharedMemory = 227 << 10;
 
 inline thread_local constinit dim3 threadIdx, blockIdx, blockDim, gridDim;
 
-/// The whole launch: body() is the kernel with its arguments, called once per thread.
-void run(const Grid& grid, const std::function<void()>& body);
+/// The whole launch: body() is the kernel with its arguments, called once per thread. `arguments`: their bytes.
+void run(const Grid& grid, std::span<const std::byte> arguments, const std::function<void()>& body);
 
 // The rest is called by the threads of a running kernel.
 

@@ -56,12 +56,14 @@ SharedArray<T> dynamic_shared(size_t offset = 0) {
 }
 
 inline size_t max_shared_bytes() { return emulator::kSharedMemory; }
+/// Few, so that blocks that go on to further tiles have some to go on to.
+inline int64_t multiprocessors() { return 2; }
 
 template <typename... Params, typename... Args>
 void launch(void (*kernel)(Params...), const Grid& grid, Stream, Args&&... args) {
   if (grid.empty()) return;
   const std::tuple<Params...> values(static_cast<Params>(args)...);
-  emulator::run(grid, [&] { std::apply(kernel, values); });
+  emulator::run(grid, std::as_bytes(std::span(&values, 1)), [&] { std::apply(kernel, values); });
 }
 
 }  // namespace bareseg

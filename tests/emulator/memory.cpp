@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <set>
 
 #include "engine/error.h"
 
@@ -15,7 +17,7 @@ constexpr std::byte kGuardByte{0xff}, kFreshByte{0x7f};
 #if defined(__SANITIZE_ADDRESS__)
 constexpr size_t kGuard = 0;
 #else
-constexpr size_t kGuard = 4096;
+constexpr size_t kGuard = 1024;
 #endif
 
 bool intact(const std::byte* guard) {
@@ -57,40 +59,31 @@ void Memory::reset_peak() {
   use_.peak = use_.live;
 }
 
-void Memory::save(std::vector<std::byte>& content) const {
-  size_t total = 0;
-  for (const auto& [data, size] : blocks_) total += size;
-  content.resize(total);
-  std::byte* to = content.data();
-  for (const auto& [data, size] : blocks_) to = std::copy_n(data, size, to);
-}
-
-void Memory::restore(const std::vector<std::byte>& content) {
-  const std::byte* from = content.data();
-  for (const auto& [data, size] : blocks_) {
-    std::copy_n(from, size, data);
-    from += size;
-  }
-}
-
-std::string Memory::difference(const std::vector<std::byte>& content) const {
-  const std::byte* expected = content.data();
-  for (const auto& [data, size] : blocks_) {
-    if (size > 0 && std::memcmp(data, expected, size) != 0) {
-      const auto at = std::mismatch(data, data + size, expected).first - data;
-      return concat("byte ", at, " of an allocation of ", size, " bytes");
+Memory::Blocks Memory::reachable(std::span<const std::byte> roots) const {
+  Blocks found;
+  if (blocks_.empty()) return found;
+  const auto lowest = reinterpret_cast<uintptr_t>(blocks_.begin()->first);
+  const auto highest = reinterpret_cast<uintptr_t>(blocks_.rbegin()->first) + blocks_.rbegin()->second;
+  std::set<const std::byte*> known;
+  for (size_t next = 0;; roots = found[next++]) {
+    for (size_t at = 0; at + sizeof(uintptr_t) <= roots.size(); at += sizeof(uintptr_t)) {
+      uintptr_t word = 0;
+      std::memcpy(&word, roots.data() + at, sizeof(word));
+      if (word < lowest || word >= highest) continue;
+      const auto [data, size] = *std::prev(blocks_.upper_bound(reinterpret_cast<std::byte*>(word)));
+      if (word - reinterpret_cast<uintptr_t>(data) < size && known.insert(data).second) found.emplace_back(data, size);
     }
-    expected += size;
+    if (next == found.size()) return found;
   }
-  return "";
 }
 
-std::string Memory::broken_guard() {
-  for (const auto& [data, size] : blocks_) {
-    for (std::byte* guard : {data - kGuard, data + size}) {
+std::string Memory::broken_guard(const Blocks& blocks) {
+  for (const std::span<std::byte> block : blocks) {
+    for (std::byte* guard : {block.data() - kGuard, block.data() + block.size()}) {
       if (intact(guard)) continue;
       std::fill_n(guard, kGuard, kGuardByte);
-      return concat("memory ", guard < data ? "before" : "after", " an allocation of ", size, " bytes was written");
+      return concat("memory ", guard < block.data() ? "before" : "after", " an allocation of ", block.size(),
+                    " bytes was written");
     }
   }
   return "";

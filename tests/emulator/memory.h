@@ -1,10 +1,11 @@
-// The memory of the emulated device: every allocation has guard bytes before and after, and the whole of it can be
-// saved, put back and compared.
+// The memory of the emulated device: every allocation has guard bytes before and after, and what a kernel reaches can
+// be told from its arguments.
 #pragma once
 
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,13 +24,13 @@ class Memory final : public Allocator {
   /// A kernel runs: until the lock is let go no other thread allocates, frees or runs one.
   std::unique_lock<std::mutex> lock() const { return std::unique_lock(mutex_); }
 
-  // Under lock(). The content of all live allocations, one after the other.
-  void save(std::vector<std::byte>& content) const;
-  void restore(const std::vector<std::byte>& content);
-  /// Says where the content differs from `content`; empty when it does not.
-  std::string difference(const std::vector<std::byte>& content) const;
+  // Under lock(), of some of the live allocations.
+  using Blocks = std::vector<std::span<std::byte>>;
+  /// Those that the 8-byte words of `roots` point into, those that the words of these point into, and so on: all that a
+  /// kernel with these arguments may reach.
+  Blocks reachable(std::span<const std::byte> roots) const;
   /// Says which guard bytes were written, and repairs them; empty when none was.
-  std::string broken_guard();
+  static std::string broken_guard(const Blocks& blocks);
 
  private:
   mutable std::mutex mutex_;

@@ -237,6 +237,19 @@ TEST(Emulator, SeesResultsThatDependOnTheOrder) {
   EXPECT_EQ(y[0], 5u + 64 * 33);  // the three runs start from the same memory
 }
 
+// Adds through a table of pointers in the device's memory, as multi-tensor kernels do.
+__global__ void table_kernel(int* const* table) { atomicAdd(table[blockIdx.x], 1); }
+
+TEST(Emulator, FollowsPointersInMemory) {
+  Buffer<int> a(3, 10), b(1, 20);
+  Buffer<int*> table(2);
+  table[0] = a.data() + 2;
+  table[1] = b.data();
+  launch(table_kernel, {2, 64}, nullptr, table.data());
+  EXPECT_EQ(a.values(), (std::vector<int>{10, 10, 74}));
+  EXPECT_EQ(b[0], 84);
+}
+
 TEST(Emulator, SeesWritesAroundAnAllocation) {
 #if defined(__SANITIZE_ADDRESS__)
   GTEST_SKIP() << "AddressSanitizer stops the access itself";
