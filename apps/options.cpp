@@ -20,9 +20,15 @@ void DeviceOptions::declare(CLI::App& app) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str()
       ->group("Device");
+  app.add_flag("--deterministic", deterministic,
+               "the same bits wherever the run is repeated: a fixed number of --threads is asked for")
+      ->group("Device");
 }
 
 Device DeviceOptions::open() const {
+  BS_CHECK(!deterministic || threads > 0,
+           "--deterministic: expected --threads with the number of threads, because the ",
+           "order of sums follows it; got --threads ", threads);
   set_cpu_threads(threads);
   return {};
 }

@@ -17,9 +17,11 @@ struct DeviceOptions {
   std::string device = "auto";
   std::string dtype = "fp32";
   int threads = 0;
+  bool deterministic = false;
 
   void declare(CLI::App& app);
-  /// Applies the thread count. @throws Error when the device is not to be had.
+  /// Applies the thread count. @throws Error when the device is not to be had, or the number of threads is left open
+  /// where the run is to be deterministic.
   Device open() const;
   DType float_type() const { return dtype == "bf16" ? kBFloat16 : kFloat32; }
 };
