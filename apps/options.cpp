@@ -51,6 +51,9 @@ void DeviceOptions::declare(CLI::App& app) {
                  "GPU: file that keeps what was found, so that later runs compute the same bits (default: "
                  "bareseg/plans.txt in the user's cache folder)")
       ->group("Device");
+  app.add_flag("--deterministic", deterministic,
+               "the same bits wherever the run is repeated: a fixed number of --threads is asked for")
+      ->group("Device");
 }
 
 Device automatic_device(const DeviceSetup& setup, std::string& why) {
@@ -66,6 +69,9 @@ Device automatic_device(const DeviceSetup& setup, std::string& why) {
 }
 
 Device DeviceOptions::open() const {
+  BS_CHECK(!deterministic || threads > 0,
+           "--deterministic: expected --threads with the number of threads, because the ",
+           "order of sums follows it; got --threads ", threads);
   set_cpu_threads(threads);
   const DeviceSetup setup{
       .tf32 = dtype == "tf32", .tune_seconds = tune_seconds, .plan_file = plans.empty() ? plans_of_user() : plans};

@@ -20,10 +20,12 @@ struct DeviceOptions {
   int threads = 0;
   double tune_seconds = 60.0;
   std::string plans;  // file; "" for one in the user's cache folder
+  bool deterministic = false;
 
   void declare(CLI::App& app);
   /// Applies the thread count and makes the device ready; "auto" says in the log which one it is, and why.
-  /// @throws Error when the device is not to be had.
+  /// @throws Error when the device is not to be had, or the number of threads is left open where the run is to be
+  /// deterministic.
   Device open() const;
   DType float_type() const { return dtype == "bf16" ? kBFloat16 : kFloat32; }
 };

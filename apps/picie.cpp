@@ -40,6 +40,8 @@ PicieOptions camvid() {
   return o;
 }
 
+/// Unlike the authors' settings, from random weights these must find the texture: strong colour changes leave little
+/// else in common, flips both ways leave no place to go by, and weights against frequency keep clusters from dying out.
 PicieOptions demo() {
   PicieOptions o = camvid();
   o.data.kind = "scenes";
@@ -47,6 +49,14 @@ PicieOptions demo() {
   o.res = o.res1 = 128;
   o.res2 = 160;
   o.epochs = 4;
+  o.num_batches = 10;
+  o.kmeans_start = "k-means++";
+  o.lr = 3e-4;
+  o.class_weights = "inverse";
+  o.transforms = "brightness,contrast,saturation,hue,grey,blur,crop,hflip,vflip";
+  o.jitter = 0.8;
+  o.hue_range = 0.5;
+  o.min_scale = 0.35;
   return o;
 }
 

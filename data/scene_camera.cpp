@@ -25,12 +25,13 @@ Picture take_photograph(Canvas& canvas, Dice& dice) {
   blur_lines(colours, size, 1, size, softness);
   blur_lines(colours, size, size, 1, softness);
 
-  const bool dark = dice.chance(0.15f);
-  const float exposure = dark ? dice.uniform(0.35f, 0.6f) : dice.uniform(0.75f, 1.25f);
-  const Colour balance{dice.uniform(0.85f, 1.15f), dice.uniform(0.93f, 1.07f), dice.uniform(0.82f, 1.18f)};
+  // Exposure and white balance are automatic: each channel's mean becomes middle grey, more or less.
+  Colour mean;
+  for (const Colour& c : colours) mean = mean + c * (1.0f / static_cast<float>(size * size));
+  const float grey = 0.45f * dice.uniform(0.95f, 1.05f);
+  const Colour balance{grey / mean.r, grey / mean.g, grey / mean.b};
   const float saturation = dice.uniform(0.35f, 1.15f), curve = dice.uniform(0.0f, 0.5f);
-  const float vignette = dice.uniform(0.0f, 0.3f),
-              noise = dark ? dice.uniform(0.01f, 0.03f) : dice.uniform(0.004f, 0.016f);
+  const float vignette = dice.uniform(0.0f, 0.3f), noise = dice.uniform(0.004f, 0.016f);
   const Noise sensor = dice.noise();
 
   Picture picture;
@@ -40,11 +41,11 @@ Picture take_photograph(Canvas& canvas, Dice& dice) {
     const int64_t row = i / size, column = i % size;
     const float x = static_cast<float>(column) / static_cast<float>(size) - 0.5f;
     const float y = static_cast<float>(row) / static_cast<float>(size) - 0.5f;
-    const float gain = exposure * (1.0f - 2.0f * vignette * (x * x + y * y));
+    const float gain = 1.0f - 2.0f * vignette * (x * x + y * y);
     const Colour& c = colours[static_cast<size_t>(i)];
-    const float grey = 0.3f * c.r + 0.59f * c.g + 0.11f * c.b;
-    const float channels[3] = {grey + (c.r - grey) * saturation, grey + (c.g - grey) * saturation,
-                               grey + (c.b - grey) * saturation};
+    const float luma = 0.3f * c.r + 0.59f * c.g + 0.11f * c.b;
+    const float channels[3] = {luma + (c.r - luma) * saturation, luma + (c.g - luma) * saturation,
+                               luma + (c.b - luma) * saturation};
     const float gains[3] = {gain * balance.r, gain * balance.g, gain * balance.b};
     for (int k = 0; k < 3; ++k) {
       float v = std::clamp(channels[k] * gains[k], 0.0f, 1.0f);

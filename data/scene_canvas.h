@@ -24,14 +24,15 @@ struct Colour {
 
 inline Colour mix(const Colour& a, const Colour& b, float t) { return a * (1.0f - t) + b * t; }
 
-/// hue in turns, saturation and value in 0..1.
-inline Colour hsv(float hue, float saturation, float value) {
+/// Paint of the scenes: hue in turns, saturation and value in 0..1, mixed with three parts of middle grey. So muted,
+/// the colours of different classes differ less than the light and dark of one class's texture does.
+inline Colour pigment(float hue, float saturation, float value) {
   const auto channel = [&](float offset) {
     const float turn = hue + offset;
     const float k = (turn - std::floor(turn)) * 6.0f;
     return value * (1.0f - saturation * std::clamp(std::min(k, 4.0f - k), 0.0f, 1.0f));
   };
-  return {channel(5.0f / 6.0f), channel(3.0f / 6.0f), channel(1.0f / 6.0f)};
+  return mix({0.5f, 0.5f, 0.5f}, {channel(5.0f / 6.0f), channel(3.0f / 6.0f), channel(1.0f / 6.0f)}, 0.25f);
 }
 
 inline float ramp(float low, float high, float x) {
@@ -123,11 +124,11 @@ class Dice {
   bool chance(float probability) { return random_.uniform() < probability; }
   int below(int n) { return static_cast<int>(random_.uniform() * static_cast<float>(n)); }
   Noise noise() { return Noise(random_.next_u32()); }
-  /// Anything from grey to vivid.
+  /// From grey to as vivid as paint gets.
   Colour any_colour() {
     const float saturation = uniform(0.0f, 1.0f);
     const float hue = uniform(0.0f, 1.0f);
-    return hsv(hue, saturation * saturation * 0.85f, uniform(0.18f, 0.95f));
+    return pigment(hue, saturation * saturation * 0.85f, uniform(0.18f, 0.95f));
   }
 
  private:

@@ -16,7 +16,7 @@ Colour draw(Dice& dice, const Tint (&tints)[N]) {
     if (choice >= 0.0f) continue;
     const float hue = dice.uniform(tint.hue[0], tint.hue[1]);
     const float saturation = dice.uniform(tint.saturation[0], tint.saturation[1]);
-    return hsv(hue, saturation, dice.uniform(tint.value[0], tint.value[1]));
+    return pigment(hue, saturation, dice.uniform(tint.value[0], tint.value[1]));
   }
   return dice.any_colour();  // what the shares leave
 }
@@ -83,8 +83,8 @@ Facade::Facade(Dice& dice) : grain_(dice.noise()) {
   wall_ = dice.any_colour();
   roof_ = dice.any_colour();
   const bool dark_windows = wall_.r + wall_.g + wall_.b > 0.9f;
-  window_ = dark_windows ? hsv(dice.uniform(0.5f, 0.7f), dice.uniform(0.0f, 0.5f), dice.uniform(0.05f, 0.30f))
-                         : hsv(dice.uniform(0.05f, 0.65f), dice.uniform(0.0f, 0.5f), dice.uniform(0.75f, 1.0f));
+  window_ = dark_windows ? pigment(dice.uniform(0.5f, 0.7f), dice.uniform(0.0f, 0.5f), dice.uniform(0.05f, 0.30f))
+                         : pigment(dice.uniform(0.05f, 0.65f), dice.uniform(0.0f, 0.5f), dice.uniform(0.75f, 1.0f));
   frame_ = dice.chance(0.5f) ? Colour{0.95f, 0.95f, 0.93f} : wall_ * 0.6f;
   step_x_ = dice.uniform(8.5f, 13.0f);
   step_y_ = dice.uniform(9.5f, 14.0f);

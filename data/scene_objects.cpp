@@ -81,7 +81,7 @@ void paint_tree(Canvas& canvas, Dice& dice, const Light& light, const Foliage& f
   const float radius_x = cone ? dice.uniform(0.2f, 0.32f) * height : radius_y * dice.uniform(0.75f, 1.2f);
   const float centre = foot.y - trunk - radius_y * 0.95f;
   const float stem = std::max(0.03f * height, 0.8f);
-  const Colour bark = hsv(dice.uniform(0.02f, 0.12f), dice.uniform(0.1f, 0.5f), dice.uniform(0.15f, 0.45f));
+  const Colour bark = pigment(dice.uniform(0.02f, 0.12f), dice.uniform(0.1f, 0.5f), dice.uniform(0.15f, 0.45f));
   const Noise outline = dice.noise();
   const Box box{foot.x - 1.35f * radius_x - 1, foot.y - height * 1.2f, foot.x + 1.35f * radius_x + 1, foot.y};
   canvas.paint(box, [&](const Point& p, Colour& colour, Label& label) {
@@ -186,8 +186,8 @@ void paint_vehicle(Canvas& canvas, Dice& dice, const Light& light, const Point& 
   const float height = 2.0f * half * kind.height, facing = dice.chance(0.5f) ? 1.0f : -1.0f;
   Paintwork paint{dice.any_colour(), {}, {}, {}, dice.uniform(0.2f, 0.5f)};
   paint.stripe = dice.chance(0.5f) ? dice.any_colour() : paint.body * 0.7f;
-  paint.glass = hsv(dice.uniform(0.5f, 0.65f), dice.uniform(0.0f, 0.4f), dice.uniform(0.12f, 0.35f));
-  paint.rim = hsv(0.0f, 0.0f, dice.uniform(0.5f, 0.85f));
+  paint.glass = pigment(dice.uniform(0.5f, 0.65f), dice.uniform(0.0f, 0.4f), dice.uniform(0.12f, 0.35f));
+  paint.rim = pigment(0.0f, 0.0f, dice.uniform(0.5f, 0.85f));
   paint_shadow(canvas, {foot.x, foot.y - 0.02f * height}, 1.1f * half, 0.14f * height);
   canvas.paint({foot.x - half, foot.y - height, foot.x + half, foot.y},
                [&](const Point& p, Colour& colour, Label& label) {
@@ -200,8 +200,8 @@ void paint_vehicle(Canvas& canvas, Dice& dice, const Light& light, const Point& 
 }
 
 void paint_person(Canvas& canvas, Dice& dice, const Light& light, const Point& foot, float height) {
-  const Colour skin = hsv(dice.uniform(0.03f, 0.08f), dice.uniform(0.25f, 0.6f), dice.uniform(0.3f, 0.95f));
-  const Colour hair = hsv(dice.uniform(0.03f, 0.12f), dice.uniform(0.1f, 0.7f), dice.uniform(0.05f, 0.6f));
+  const Colour skin = pigment(dice.uniform(0.03f, 0.08f), dice.uniform(0.25f, 0.6f), dice.uniform(0.3f, 0.95f));
+  const Colour hair = pigment(dice.uniform(0.03f, 0.12f), dice.uniform(0.1f, 0.7f), dice.uniform(0.05f, 0.6f));
   const Colour shirt = dice.any_colour(), trousers = dice.any_colour();
   const Colour second = mix(shirt, dice.chance(0.5f) ? Colour{1, 1, 1} : Colour{0, 0, 0}, 0.65f);
   const float stride = dice.uniform(0.03f, 0.11f), bulk = dice.uniform(0.10f, 0.135f);

@@ -298,13 +298,13 @@ void Painter::close_up() {
 
 void Painter::compose() {
   const int kind = dice_.below(20);
-  if (kind < 5) {
+  if (kind < 3) {
     street();
-  } else if (kind < 8) {
+  } else if (kind < 5) {
     avenue();
-  } else if (kind < 13) {
+  } else if (kind < 9) {
     countryside();
-  } else if (kind < 16) {
+  } else if (kind < 11) {
     waterside();
   } else {
     close_up();
@@ -315,7 +315,7 @@ void Painter::compose() {
 
 Picture draw_scene(uint64_t seed, uint64_t number, int64_t size) {
   Dice dice(Random(seed, Draws::scenes, number));
-  const float roll = dice.chance(0.7f) ? dice.uniform(-0.1f, 0.1f) : dice.uniform(-0.25f, 0.25f);
+  const float roll = dice.uniform(-0.5f, 0.5f);
   Canvas canvas(size, roll);
   Painter(canvas, dice).compose();
   return take_photograph(canvas, dice);

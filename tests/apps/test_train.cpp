@@ -189,6 +189,7 @@ TEST_F(Train, BadInputIsNamed) {
   refused({"train", "picie", "--dataset", "camvid", "--data", at("missing"), "--out", at("x")}, "missing", 1);
   refused({"train", "picie", "--transforms", "sparkle", "--out", at("x")}, "sparkle", 1);
   refused({"train", "picie", "--resume", at("no_run")}, "no_run", 2);
+  refused({"train", "picie", "--deterministic", "--out", at("x")}, "--threads", 1);
   refused({"evaluate", at("no_file")}, "no_file", 2);
   Args again = tiny(at("a"));
   std::ofstream(at("file")) << "in the way";
