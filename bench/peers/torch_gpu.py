@@ -78,7 +78,7 @@ def timed(name, variant, work):
     torch.cuda.empty_cache()
 
 
-def normalized(*shape, dtype=torch.float32):
+def normalized(*shape, dtype):
     return F.normalize(torch.randn(*shape, device="cuda"), dim=1).to(dtype)
 
 
