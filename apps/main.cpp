@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/bench.h"
 #include "apps/data_check.h"
 #include "apps/devices.h"
 #include "apps/evaluate.h"
@@ -15,10 +16,17 @@
 #include "cpu/cpu_backend.h"
 #if defined(BARESEG_CUDA)
 #include "cuda/cuda_backend.h"
+#include "cuda/timer.h"
 #endif
 
 namespace bareseg {
 namespace {
+
+#if defined(BARESEG_CUDA)
+const MakeTimer make_gpu_timer = make_cuda_timer;
+#else
+const MakeTimer make_gpu_timer;  // never called: no backend serves a GPU
+#endif
 
 // The value of `option` on the command line, before it is parsed: a preset decides the defaults that parsing starts
 // from, and a resumed run's folder the configuration it reads.
@@ -29,6 +37,22 @@ std::string early_value(const std::vector<std::string>& args, const std::string&
   }
   return {};
 }
+
+struct BenchCommands {
+  BenchKernelsOptions kernels;
+  BenchTrainingOptions training;
+
+  void declare(CLI::App& app, std::function<int()>& command) {
+    CLI::App* bench = app.add_subcommand("bench", "how fast the device is");
+    bench->require_subcommand(1);
+    CLI::App* of_kernels = bench->add_subcommand("kernels", "every hand-written kernel, beside the rate of a copy");
+    kernels.declare(*of_kernels);
+    of_kernels->callback([&] { command = [&] { return bench_kernels(kernels, make_gpu_timer); }; });
+    CLI::App* of_training = bench->add_subcommand("training", "training steps on one batch");
+    training.declare(*of_training);
+    of_training->callback([&] { command = [&] { return bench_training(training, make_gpu_timer); }; });
+  }
+};
 
 int run(std::vector<std::string> args) {
   CLI::App app("bareseg learns to segment images, with and without labels");
@@ -77,6 +101,9 @@ int run(std::vector<std::string> args) {
   CLI::App* check_command = data->add_subcommand("check", "verify every image and label map of a data set");
   check_options.declare(*check_command);
   check_command->callback([&] { command = [&] { return data_check(check_options); }; });
+
+  BenchCommands bench;
+  bench.declare(app, command);
 
   const std::string resumed = early_value(args, "--resume");
   if (!resumed.empty()) {

@@ -357,8 +357,10 @@ Dnn::Dnn(Device device, cudaStream_t stream, double tune_seconds, const std::str
       tune_seconds_(tune_seconds),
       file_(plan_file, where_of(device)),
       plans_(kPlansInUse) {
-  BS_CUDNN(cudnn().cudnnCreate(&handle_));
-  BS_CUDNN(cudnn().cudnnSetStream(handle_, stream));
+  cudnnHandle_t made = nullptr;
+  BS_CUDNN(cudnn().cudnnCreate(&made));
+  handle_ = {made, [](cudnnHandle_t handle) { cudnn().cudnnDestroy(handle); }};
+  BS_CUDNN(cudnn().cudnnSetStream(made, stream));
 }
 
 void Dnn::run(const ConvProblem& problem, const ConvPointers& pointers) {
@@ -370,7 +372,7 @@ void Dnn::run(const ConvProblem& problem, const ConvPointers& pointers) {
 }
 
 ConvPlan Dnn::make_plan(const ConvProblem& problem, const ConvPointers& pointers) {
-  const ConvGraph graph(problem, handle_);
+  const ConvGraph graph(problem, handle_.get());
   if (const std::optional<std::string> kept = file_.find(problem.text())) {
     try {
       return graph.plan(*kept);
@@ -438,7 +440,7 @@ void Dnn::execute(const ConvPlan& plan, const ConvPointers& pointers) {
   set(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, data);
   set(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace.defined() ? workspace.raw() : nullptr);
   finalize(pack);
-  BS_CUDNN(cudnn().cudnnBackendExecute(handle_, plan.plan.get(), pack.get()));
+  BS_CUDNN(cudnn().cudnnBackendExecute(handle_.get(), plan.plan.get(), pack.get()));
 }
 
 }  // namespace bareseg

@@ -92,7 +92,7 @@ class Dnn {
 
   Device device_;
   cudaStream_t stream_;
-  cudnnHandle_t handle_ = nullptr;  // lives as long as the process
+  std::shared_ptr<cudnnContext> handle_;
   double tune_seconds_;
   PlanFile file_;
   PlanCache<ConvProblem::Key, ConvPlan> plans_;

@@ -85,12 +85,20 @@ inline void check_launch(cudaError_t error, const char* what, const char* file, 
   if (error != cudaSuccess) fail_at(file, line, what, ": ", cudaGetErrorName(error), ", ", cudaGetErrorString(error));
 }
 
+/// An attribute of the current device.
+inline int device_attribute(cudaDeviceAttr attribute, const char* file, int line) {
+  int device = 0, value = 0;
+  check_launch(cudaGetDevice(&device), "current device", file, line);
+  check_launch(cudaDeviceGetAttribute(&value, attribute, device), "attribute of the device", file, line);
+  return value;
+}
 /// Bytes of shared memory, static and dynamic, that a block of the current device may have.
 inline size_t max_shared_bytes(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
-  int device = 0, bytes = 0;
-  check_launch(cudaGetDevice(&device), "current device", file, line);
-  check_launch(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "device", file, line);
-  return static_cast<size_t>(bytes);
+  return static_cast<size_t>(device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, file, line));
+}
+/// Multiprocessors of the current device.
+inline int64_t multiprocessors(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  return device_attribute(cudaDevAttrMultiProcessorCount, file, line);
 }
 
 /// Runs kernel(args...) on `stream`, arguments converted to the kernel's parameter types; does nothing for an empty

@@ -21,15 +21,6 @@ void add_python_folders(const fs::path& environment_folder, std::vector<fs::path
   }
 }
 
-std::vector<fs::path> folders_of_cuda() {
-  std::vector<fs::path> folders = split_folders(environment("BARESEG_CUDA_LIBRARY_PATH"));
-  folders.emplace_back();
-  folders.emplace_back("/usr/local/cuda/lib64");
-  const std::string python = environment("BARESEG_PYTHON_ENV");
-  if (!python.empty()) add_python_folders(python, folders);
-  return folders;
-}
-
 std::string advice(const char* packages) {
   return concat("Install ", packages,
                 ", or name its folder in BARESEG_CUDA_LIBRARY_PATH, or a Python environment that has it in "
@@ -42,7 +33,7 @@ std::string version_text(size_t version) {
 
 Cudnn open_cudnn() {
   const std::string install = advice("cuDNN 9 (package cudnn9-cuda-13 or -12; in Python nvidia-cudnn-cu13 or -cu12)");
-  Cudnn opened{SharedLibrary({"cuDNN 9", {"libcudnn.so.9"}, folders_of_cuda(), install})};
+  Cudnn opened{SharedLibrary({"cuDNN 9", {"libcudnn.so.9"}, cuda_library_folders(), install})};
   const size_t version = opened.cudnnGetVersion();
   BS_CHECK(version >= kOldestCudnn, "cuDNN 9.1 or newer is needed, but ", opened.library.path().string(), " is ",
            version_text(version), ". ", install);
@@ -52,7 +43,8 @@ Cudnn open_cudnn() {
 CublasLt open_cublas_lt() {
   const std::string install =
       advice("cuBLAS (package libcublas-13-0 or -12-4 and newer; in Python nvidia-cublas or nvidia-cublas-cu12)");
-  CublasLt opened{SharedLibrary({"cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12"}, folders_of_cuda(), install})};
+  CublasLt opened{
+      SharedLibrary({"cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12"}, cuda_library_folders(), install})};
   const size_t version = opened.cublasLtGetVersion();
   BS_CHECK(version >= kOldestCublasLt, "cuBLASLt 12.4 or newer is needed, but ", opened.library.path().string(), " is ",
            version_text(version), ". ", install);
@@ -60,6 +52,15 @@ CublasLt open_cublas_lt() {
 }
 
 }  // namespace
+
+std::vector<fs::path> cuda_library_folders() {
+  std::vector<fs::path> folders = split_folders(environment("BARESEG_CUDA_LIBRARY_PATH"));
+  folders.emplace_back();
+  folders.emplace_back("/usr/local/cuda/lib64");
+  const std::string python = environment("BARESEG_PYTHON_ENV");
+  if (!python.empty()) add_python_folders(python, folders);
+  return folders;
+}
 
 const Cudnn& cudnn() {
   static const Cudnn opened = open_cudnn();

@@ -19,6 +19,7 @@ struct Cudnn {
   decltype(::cudnnGetLastErrorString)* cudnnGetLastErrorString =
       library.entry<decltype(::cudnnGetLastErrorString)>("cudnnGetLastErrorString");
   decltype(::cudnnCreate)* cudnnCreate = library.entry<decltype(::cudnnCreate)>("cudnnCreate");
+  decltype(::cudnnDestroy)* cudnnDestroy = library.entry<decltype(::cudnnDestroy)>("cudnnDestroy");
   decltype(::cudnnSetStream)* cudnnSetStream = library.entry<decltype(::cudnnSetStream)>("cudnnSetStream");
   decltype(::cudnnBackendCreateDescriptor)* cudnnBackendCreateDescriptor =
       library.entry<decltype(::cudnnBackendCreateDescriptor)>("cudnnBackendCreateDescriptor");
@@ -62,6 +63,9 @@ struct CublasLt {
       library.entry<decltype(::cublasLtMatmulAlgoGetHeuristic)>("cublasLtMatmulAlgoGetHeuristic");
   decltype(::cublasLtMatmul)* cublasLtMatmul = library.entry<decltype(::cublasLtMatmul)>("cublasLtMatmul");
 };
+
+/// Where the libraries are looked for, in this order; "" is the loader's own search.
+std::vector<std::filesystem::path> cuda_library_folders();
 
 /// The library, open. @throws Error, each time, when it is missing or older than what the program needs.
 const Cudnn& cudnn();

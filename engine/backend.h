@@ -50,9 +50,9 @@ struct OptimSlot {
 
 /// What a backend is told before the first work on a device.
 struct DeviceSetup {
-  bool tf32 = false;          // products of float32 tensors may round their factors to TF32
-  double tune_seconds = 0.0;  // time that may go into finding the fastest way of each convolution
-  std::string plan_file;      // where what was found is kept from run to run; "" for nowhere
+  bool tf32 = false;           // products of float32 tensors may round their factors to TF32
+  double tune_seconds = 0.0;   // time that may go into finding the fastest way of each convolution
+  std::string plan_file = {};  // where what was found is kept from run to run; "" for nowhere
 };
 
 /// A device or library that a backend works with.

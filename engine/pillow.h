@@ -3,6 +3,7 @@
 // duty.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -57,6 +58,8 @@ void contrast(const Planes& planes, float factor);
 void saturation(const Planes& planes, float factor);
 /// convert("HSV"), H <- (H + shift) mod 256, convert("RGB"); torchvision's adjust_hue with shift = trunc(255 * hue).
 void hue(const Planes& planes, int32_t shift);
+/// The hue that Pillow gives where 255 n / 6c is the whole number h: h, or one less by its rounding.
+const std::array<uint8_t, kHues>& exact_hues();
 /// convert("L"), replicated.
 void grey(const Planes& planes);
 

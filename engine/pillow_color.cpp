@@ -79,6 +79,39 @@ void grey(const Planes& p) {
 
 namespace {
 
+// Pillow's HSV conversion of one colour (section 5.3), in its own precision; hue only.
+int32_t rounded_hue(int32_t sector_base, int32_t x, int32_t y, int32_t chroma) {
+  const auto c = static_cast<float>(chroma);
+  const float first = static_cast<float>(x) / c, second = static_cast<float>(y) / c;
+  const auto h = static_cast<float>(sector_base + static_cast<double>(first) - static_cast<double>(second));
+  const double turn = h / 6.0 + 1.0;
+  const auto fraction = static_cast<float>(turn - static_cast<int32_t>(turn));
+  return static_cast<int32_t>(fraction * 255.0);
+}
+
+// In exact arithmetic the hue is floor(255 n / 6c) with n / c in [0, 6) the place on the colour circle. Pillow's
+// rounded arithmetic gives the same but for some places where that division leaves no rest: there it gives one less.
+// Such a place is n / c = 6 hue / 255, whatever the chroma c, and Pillow sees c only through quotients; so chroma 255
+// tells.
+std::array<uint8_t, kHues> make_exact_hues() {
+  std::array<uint8_t, kHues> hues{};
+  for (int32_t h = 0; h < kHues; ++h) {
+    constexpr int32_t kChroma = 255;
+    const int32_t n = 6 * h;
+    // Red sector: n / c in [0, 1] or [5, 6); green: [1, 3]; blue: [3, 5].
+    if (n <= kChroma) {
+      hues[static_cast<size_t>(h)] = static_cast<uint8_t>(rounded_hue(0, kChroma, kChroma - n, kChroma));
+    } else if (n > 5 * kChroma) {
+      hues[static_cast<size_t>(h)] = static_cast<uint8_t>(rounded_hue(0, n - 5 * kChroma, kChroma, kChroma));
+    } else {
+      const int32_t base = n <= 3 * kChroma ? 2 : 4, offset = n - base * kChroma;  // in [-c, c]
+      const int32_t x = offset > 0 ? kChroma : kChroma + offset, y = offset > 0 ? kChroma - offset : kChroma;
+      hues[static_cast<size_t>(h)] = static_cast<uint8_t>(rounded_hue(base, x, y, kChroma));
+    }
+  }
+  return hues;
+}
+
 struct HueBlock {
   alignas(64) int32_t r[kBlock], g[kBlock], b[kBlock];
 };
@@ -95,9 +128,14 @@ void shift_hues(HueBlock& block, const int32_t* table) {
 
 }  // namespace
 
+const std::array<uint8_t, kHues>& exact_hues() {
+  static const std::array<uint8_t, kHues> hues = make_exact_hues();
+  return hues;
+}
+
 void hue(const Planes& p, int32_t shift) {
   std::array<int32_t, kHueEntries> table;
-  for (int32_t i = 0; i < kHueEntries; ++i) table[static_cast<size_t>(i)] = hue_entry(i, shift);
+  for (int32_t i = 0; i < kHueEntries; ++i) table[static_cast<size_t>(i)] = hue_entry(i, shift, exact_hues().data());
   HueBlock block{};
   for (int64_t begin = 0; begin < p.count; begin += kBlock) {
     const int64_t n = std::min(kBlock, p.count - begin);

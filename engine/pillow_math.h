@@ -8,16 +8,39 @@
 #include "engine/host_device.h"
 
 namespace bareseg::pillow {
+namespace detail {
+
+// A GPU converts from float to integer at an eighth of the rate at which it adds: adding 2^23, rounded towards zero,
+// leaves the integer in the low bits.
+#if defined(__CUDA_ARCH__)
+// Of 0 <= x < 2^23.
+__device__ inline int32_t truncated(float x) { return __float_as_int(__fadd_rz(x, 0x1p23f)) - 0x4B000000; }
+// Clipped to [0, 255] and truncated.
+__device__ inline int32_t clipped(float x) { return truncated(fminf(fmaxf(x, 0.0f), 255.0f)); }
+// a / b within two units of the last place.
+__device__ inline float quotient(float a, float b) {
+  float reciprocal;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(reciprocal) : "f"(b));
+  return a * reciprocal;
+}
+#else
+inline int32_t truncated(float x) { return static_cast<int32_t>(x); }
+inline int32_t clipped(float x) {
+  const int32_t whole = truncated(x), positive = whole > 0 ? whole : 0;
+  return positive < 255 ? positive : 255;
+}
+inline float quotient(float a, float b) { return a / b; }
+#endif
+
+}  // namespace detail
 
 BS_HOST_DEVICE inline int32_t luma(int32_t r, int32_t g, int32_t b) {
   return (19595 * r + 38470 * g + 7471 * b + 32768) >> 16;
 }
 
-/// a + factor (v - a), clipped to [0, 255] and truncated; truncated first, which gives the same integer.
+/// a + factor (v - a), clipped to [0, 255] and truncated.
 BS_HOST_DEVICE inline int32_t blend(int32_t a, int32_t v, float factor) {
-  const auto sum = static_cast<int32_t>(static_cast<float>(a) + factor * static_cast<float>(v - a));
-  const int32_t positive = sum > 0 ? sum : 0;
-  return positive < 255 ? positive : 255;
+  return detail::clipped(static_cast<float>(a) + factor * static_cast<float>(v - a));
 }
 
 /// What contrast blends with: the rounded mean of `luma_sum` over `pixels` > 0.
@@ -41,51 +64,13 @@ BS_HOST_DEVICE inline uint8_t box_value(const Box& box, uint32_t inner, uint32_t
   return static_cast<uint8_t>((inner * box.inner + outer * box.outer + (1u << 23)) >> 24);
 }
 
-namespace detail {
-
-// Pillow's HSV conversion of one colour (section 5.3), in its own precision; hue only.
-BS_HOST_DEVICE inline int32_t rounded_hue(int32_t sector_base, int32_t x, int32_t y, int32_t chroma) {
-  const auto c = static_cast<float>(chroma);
-  const float first = static_cast<float>(x) / c, second = static_cast<float>(y) / c;
-  const auto h = static_cast<float>(sector_base + static_cast<double>(first) - static_cast<double>(second));
-  const double turn = static_cast<double>(h) / 6.0 + 1.0;
-  const auto fraction = static_cast<float>(turn - static_cast<int32_t>(turn));
-  return static_cast<int32_t>(static_cast<double>(fraction) * 255.0);
-}
-
-// In exact arithmetic the hue is floor(255 n / 6c) with n / c in [0, 6) the place on the colour circle. Pillow's
-// rounded arithmetic gives the same but for some places where that division leaves no rest: there it gives one less.
-// Such a place is n / c = 6 hue / 255, whatever the chroma c, and Pillow sees c only through quotients; so chroma 255
-// tells. For hue < 255, which is the end of the circle.
-BS_HOST_DEVICE inline int32_t exact_place_hue(int32_t hue) {
-  constexpr int32_t kChroma = 255;
-  const int32_t n = 6 * hue;
-  // Red sector: n / c in [0, 1] or [5, 6); green: [1, 3]; blue: [3, 5].
-  if (n <= kChroma) return rounded_hue(0, kChroma, kChroma - n, kChroma);
-  if (n > 5 * kChroma) return rounded_hue(0, n - 5 * kChroma, kChroma, kChroma);
-  const int32_t base = n <= 3 * kChroma ? 2 : 4, offset = n - base * kChroma;  // in [-c, c]
-  const int32_t x = offset > 0 ? kChroma : kChroma + offset, y = offset > 0 ? kChroma - offset : kChroma;
-  return rounded_hue(base, x, y, kChroma);
-}
-
-// a / b within two units of the last place.
-BS_HOST_DEVICE inline float quotient(float a, float b) {
-#if defined(__CUDA_ARCH__)
-  return __fdividef(a, b);
-#else
-  return a / b;
-#endif
-}
-
-}  // namespace detail
-
 /// A table of what a shift does to each hue: entry i = 2 floor(255 n / 6c) + (1 where that division leaves no rest), n
-/// and c as below. Each entry says how far red, green and blue of the shifted hue lie below V, of 255 at full
-/// saturation: one byte each, red lowest. Pillow's (V, u, p), (q, V, p), ... of section 5.3 are
-/// V - V * S / 255 * distance / 255 with these distances, rounded.
-inline constexpr int32_t kHueEntries = 510;
-BS_HOST_DEVICE inline int32_t hue_entry(int32_t i, int32_t shift) {
-  const int32_t h = i % 2 ? detail::exact_place_hue(i / 2) : i / 2;
+/// and c as below; `exact_hues` is that of engine/pillow.h. Each entry says how far red, green and blue of the shifted
+/// hue lie below V, of 255 at full saturation: one byte each, red lowest. Pillow's (V, u, p), (q, V, p), ... of section
+/// 5.3 are V - V * S / 255 * distance / 255 with these distances, rounded.
+inline constexpr int32_t kHues = 255, kHueEntries = 2 * kHues;
+BS_HOST_DEVICE inline int32_t hue_entry(int32_t i, int32_t shift, const uint8_t* exact_hues) {
+  const int32_t h = i % 2 ? exact_hues[i / 2] : i / 2;
   const int32_t six = ((h + shift) & 255) * 6, sector = six / 255 % 6;
   const int32_t falling = six % 255, rising = 255 - falling;
   // The distance of each colour over the six sectors: 0, falling, 255, 255, rising, 0 for red, turned for the others.
@@ -105,14 +90,14 @@ BS_HOST_DEVICE inline void shift_hue(int32_t& r, int32_t& g, int32_t& b, const T
   const int32_t n_blue = 4 * c + r - g, n_green = 2 * c + b - r, n_red = g - b + (g < b ? 6 * c : 0);
   const int32_t n = r == v ? n_red : g == v ? n_green : n_blue;
   const int32_t divisor = 6 * (c > 1 ? c : 1);
-  const auto h =
-      static_cast<int32_t>(detail::quotient(static_cast<float>(255 * n) + 0.5f, static_cast<float>(divisor)));
-  const auto s =
-      static_cast<int32_t>(detail::quotient(static_cast<float>(255 * c) + 0.5f, static_cast<float>(v > 1 ? v : 1)));
+  const int32_t h =
+      detail::truncated(detail::quotient(static_cast<float>(255 * n) + 0.5f, static_cast<float>(divisor)));
+  const int32_t s =
+      detail::truncated(detail::quotient(static_cast<float>(255 * c) + 0.5f, static_cast<float>(v > 1 ? v : 1)));
   const int32_t entry = table[2 * h + (h * divisor == 255 * n ? 1 : 0)];
   const int32_t top = v * 65025, slope = v * s;
   const auto channel = [&](int32_t distance) {
-    return static_cast<int32_t>(static_cast<float>(top - slope * distance) * (1.0f / 65025.0f) + 0.5f);
+    return detail::truncated(static_cast<float>(top - slope * distance) * (1.0f / 65025.0f) + 0.5f);
   };
   r = channel(entry & 255);
   g = channel(entry >> 8 & 255);

@@ -12,7 +12,7 @@ struct LibrarySearch {
   std::string title;                           // "cuDNN 9"
   std::vector<std::string> files;              // names, the best first
   std::vector<std::filesystem::path> folders;  // each is tried with every name; "" is the loader's own search
-  std::string advice;                          // what to install or to set where none is found
+  std::string advice = {};                     // what to install or to set where none is found
 };
 
 /// A library of the process: once open it stays so.

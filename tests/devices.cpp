@@ -43,7 +43,7 @@ std::string device_name(const testing::TestParamInfo<Device::Type>& info) { retu
 
 void OpTest::SetUp() {
   try {
-    backend(device());
+    backend(device()).open(device(), {});
   } catch (const Error& error) {
     GTEST_SKIP() << error.message();
   }

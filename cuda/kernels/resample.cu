@@ -104,7 +104,7 @@ struct Readers {
   __device__ Readers(const Axis& axis, int i) {
     const int twice = 2 * axis.size;
     const int before = axis.out * (2 * i - 1) - axis.size, after = axis.out * (2 * i + 3) - axis.size;
-    begin = i == 0 || before < 0 ? 0 : before / twice + 1;
+    begin = before < 0 ? 0 : before / twice + 1;
     end = i == axis.size - 1 ? axis.out : after <= 0 ? 0 : (after - 1) / twice + 1;
   }
 };

@@ -1,30 +1,12 @@
 // What the tests of clustering share.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
-#include <functional>
-#include <string>
 #include <vector>
 
-#include "engine/random.h"
-#include "engine/tensor.h"
+#include "tests/devices.h"
 
 namespace bareseg {
-
-inline constexpr uint64_t kTestSeed = 20211210;
-
-/// `call` throws Error with `text` in its message.
-inline testing::AssertionResult throws_error(const std::function<void()>& call, const std::string& text) {
-  try {
-    call();
-  } catch (const Error& error) {
-    if (error.message().find(text) != std::string::npos) return testing::AssertionSuccess();
-    return testing::AssertionFailure() << "expected '" << text << "' in: " << error.message();
-  }
-  return testing::AssertionFailure() << "no Error was thrown; expected one with '" << text << "'";
-}
 
 /// Elements of a float tensor as float32.
 inline std::vector<float> floats(const Tensor& x) {
@@ -44,11 +26,19 @@ inline std::vector<int64_t> integers(const Tensor& x) {
   return wide;
 }
 
-inline Tensor normal_points(int64_t n, int64_t dims, uint64_t part, DType dtype = kFloat32) {
-  return random_normal({n, dims}, Random(kTestSeed, Draws::test, part), dtype);
-}
+/// A test that runs on every device.
+class ClusterTest : public OpTest {
+ protected:
+  /// The same numbers for the same part, on each device.
+  Tensor normal_points(int64_t n, int64_t dims, uint64_t part, DType dtype = kFloat32) const {
+    return random_normal({n, dims}, Random(kTestSeed, Draws::test, part), dtype, device());
+  }
+  template <typename T>
+  Tensor from(const std::vector<T>& values, const Shape& shape) const {
+    return Tensor::from(values, shape, device());
+  }
+  /// The emulator is slow: it gets fewer of many points.
+  int64_t many(int64_t n, int64_t emulated) const { return GetParam() == Device::Type::emulated ? emulated : n; }
+};
 
 }  // namespace bareseg
-
-#define EXPECT_ERROR(expression, text) \
-  EXPECT_TRUE(::bareseg::throws_error([&] { static_cast<void>(expression); }, text))

@@ -90,16 +90,19 @@ TEST(Scores, Errors) {
   EXPECT_ERROR(thing_stuff(h, {0, 1}, 3), "0 to 2 thing classes, got 3");
 }
 
-TEST(ConfusionMatrix, CountsOnTheDevice) {
-  ConfusionMatrix matrix(2, 3);
-  const Tensor truth = Tensor::from(std::vector<uint8_t>{0, 1, 255, 1, 2, 0}, {2, 3});
-  matrix.add(truth, Tensor::from(std::vector<uint8_t>{0, 2, 1, 2, 1, 1}, {2, 3}));
-  matrix.add(truth, Tensor::from(std::vector<int32_t>{0, 0, 0, 0, 0, 0}, {6}));
+class ConfusionMatrixTest : public ClusterTest {};
+INSTANTIATE_TEST_SUITE_P(Devices, ConfusionMatrixTest, testing::ValuesIn(all_devices()), device_name);
+
+TEST_P(ConfusionMatrixTest, CountsOnTheDevice) {
+  ConfusionMatrix matrix(2, 3, device());
+  const Tensor truth = from<uint8_t>({0, 1, 255, 1, 2, 0}, {2, 3});
+  matrix.add(truth, from<uint8_t>({0, 2, 1, 2, 1, 1}, {2, 3}));
+  matrix.add(truth, from<int32_t>({0, 0, 0, 0, 0, 0}, {6}));
   EXPECT_EQ(matrix.histogram().counts, (Classes{3, 1, 0, 2, 0, 2}));
   EXPECT_EQ(matrix.histogram().total(), 8);
-  EXPECT_ERROR(matrix.add(truth, Tensor::zeros({5}, kUInt8)), "differ in count");
-  EXPECT_ERROR(matrix.add(truth, Tensor::zeros({6}, kInt64)), "got uint8 and int64");
-  EXPECT_ERROR(matrix.add(Tensor::zeros({6}, kInt32), truth), "truth must be uint8");
+  EXPECT_ERROR(matrix.add(truth, Tensor::zeros({5}, kUInt8, device())), "differ in count");
+  EXPECT_ERROR(matrix.add(truth, Tensor::zeros({6}, kInt64, device())), "got uint8 and int64");
+  EXPECT_ERROR(matrix.add(Tensor::zeros({6}, kInt32, device()), truth), "truth must be uint8");
   EXPECT_ERROR(ConfusionMatrix(256, 3), "1 to 255 classes");
   EXPECT_ERROR(ConfusionMatrix(2, 0), "at least one cluster");
 }

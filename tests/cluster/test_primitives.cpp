@@ -1,6 +1,5 @@
 // The backend's clustering primitives against loops in double.
 #include <cmath>
-#include <tuple>
 
 #include "cpu/cpu_backend.h"
 #include "tests/cluster/helpers.h"
@@ -23,60 +22,118 @@ std::vector<double> all_scores(const Tensor& points, const Tensor& centroids, Me
   return scores;
 }
 
-struct Result {
-  Tensor labels, sums, counts, inertia;
-};
+class KMeansPrimitives : public ClusterTest {
+ protected:
+  struct Result {
+    Tensor labels, sums, counts, inertia;
+  };
 
-Result accumulate(const Tensor& points, const Tensor& centroids, Metric metric, DType labels) {
-  Result r{Tensor::empty({points.dim(0)}, labels), Tensor::empty(centroids.shape()),
-           Tensor::empty({centroids.dim(0)}, kInt64), Tensor::empty({1})};
-  backend(Device{}).kmeans_accumulate(points, centroids, metric, r.labels, r.sums, r.counts, r.inertia);
-  return r;
+  // Without labels where `labels` is no label type.
+  Result accumulate(const Tensor& points, const Tensor& centroids, Metric metric, DType labels) const {
+    Result r{labels == kFloat32 ? Tensor() : Tensor::empty({points.dim(0)}, labels, device()),
+             Tensor::empty(centroids.shape(), kFloat32, device()), Tensor::empty({centroids.dim(0)}, kInt64, device()),
+             Tensor::empty({1}, kFloat32, device())};
+    backend(device()).kmeans_accumulate(points, centroids, metric, r.labels, r.sums, r.counts, r.inertia);
+    return r;
+  }
+
+  Tensor assign(const Tensor& points, const Tensor& centroids, Metric metric, DType label_type) const {
+    Tensor labels = Tensor::empty({points.dim(0)}, label_type, device());
+    backend(device()).kmeans_assign(points, centroids, metric, labels);
+    return labels;
+  }
+
+  void expect_double(const Tensor& points, const Tensor& centroids, Metric metric) const;
+};
+INSTANTIATE_TEST_SUITE_P(Devices, KMeansPrimitives, testing::ValuesIn(all_devices()), device_name);
+
+void KMeansPrimitives::expect_double(const Tensor& points, const Tensor& centroids, Metric metric) const {
+  const int64_t n = points.dim(0), dims = points.dim(1), clusters = centroids.dim(0);
+  const DType label_type = clusters <= 256 && metric == Metric::cosine ? kUInt8 : kInt32;
+  const Result r = accumulate(points, centroids, metric, label_type);
+  const std::vector<int64_t> labels = integers(r.labels);
+  ASSERT_EQ(integers(assign(points, centroids, metric, label_type)), labels);
+
+  const std::vector<double> scores = all_scores(points, centroids, metric);
+  const std::vector<float> x = floats(points), sums = floats(r.sums);
+  std::vector<double> expected(static_cast<size_t>(clusters * dims));
+  std::vector<int64_t> counts(static_cast<size_t>(clusters));
+  double inertia = 0.0;
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t k = labels[static_cast<size_t>(i)];
+    ASSERT_TRUE(k >= 0 && k < clusters) << "point " << i;
+    const double* row = scores.data() + i * clusters;
+    const double least = *std::min_element(row, row + clusters);
+    ASSERT_LE(row[k], least + 1e-5 * static_cast<double>(dims)) << "point " << i << ", seed " << kTestSeed;
+    inertia += metric == Metric::euclidean ? row[k] : 1.0 + row[k];
+    ++counts[static_cast<size_t>(k)];
+    for (int64_t d = 0; d < dims; ++d)
+      expected[static_cast<size_t>(k * dims + d)] += static_cast<double>(x[static_cast<size_t>(i * dims + d)]);
+  }
+  EXPECT_EQ(r.counts.to_vector<int64_t>(), counts);
+  for (size_t i = 0; i < sums.size(); ++i) ASSERT_NEAR(sums[i], expected[i], 1e-5 * (10.0 + std::abs(expected[i])));
+  EXPECT_NEAR(r.inertia.item(), inertia, 1e-6 * static_cast<double>(n * dims));
 }
 
-using Case = std::tuple<int64_t, int64_t, int64_t>;  // N, D, K
-class KMeansPrimitives : public testing::TestWithParam<Case> {};
-
 TEST_P(KMeansPrimitives, AgreeWithDouble) {
-  const auto [n, dims, clusters] = GetParam();
-  for (const DType dtype : {kFloat32, kBFloat16})
-    for (const Metric metric : {Metric::euclidean, Metric::cosine}) {
-      const Tensor points = normal_points(n, dims, 1, dtype), centroids = normal_points(clusters, dims, 2);
-      const DType label_type = clusters <= 256 && metric == Metric::cosine ? kUInt8 : kInt32;
-      const Result r = accumulate(points, centroids, metric, label_type);
-      Tensor assigned = Tensor::empty({n}, label_type);
-      backend(Device{}).kmeans_assign(points, centroids, metric, assigned);
-      const std::vector<int64_t> labels = integers(r.labels);
-      ASSERT_EQ(integers(assigned), labels);
+  struct Case {
+    int64_t n, dims, clusters;
+  };
+  // The last ones are for each way a GPU splits the work: by dims, by clusters, by what fits in shared memory.
+  for (const Case c : {Case{1, 1, 1}, Case{2, 3, 2}, Case{7, 5, 33}, Case{97, 16, 27}, Case{many(2053, 517), 33, 31},
+                       Case{many(20011, 1411), 7, 32}, Case{many(5000, 500), 128, 27}, Case{many(1500, 400), 20, 300},
+                       Case{333, 192, 27}, Case{161, 256, 27}, Case{161, 256, 64}, Case{130, 255, 40},
+                       Case{130, 260, 3}, Case{260, 300, 70}, Case{5, 8, 65}}) {
+    SCOPED_TRACE(testing::Message() << "[" << c.n << ", " << c.dims << "], " << c.clusters << " clusters");
+    for (const DType dtype : {kFloat32, kBFloat16})
+      for (const Metric metric : {Metric::euclidean, Metric::cosine})
+        ASSERT_NO_FATAL_FAILURE(
+            expect_double(normal_points(c.n, c.dims, 1, dtype), normal_points(c.clusters, c.dims, 2), metric));
+  }
+}
 
-      const std::vector<double> scores = all_scores(points, centroids, metric);
-      const std::vector<float> x = floats(points), sums = floats(r.sums);
-      std::vector<double> expected(static_cast<size_t>(clusters * dims));
-      std::vector<int64_t> counts(static_cast<size_t>(clusters));
-      double inertia = 0.0;
-      for (int64_t i = 0; i < n; ++i) {
-        const int64_t k = labels[static_cast<size_t>(i)];
-        ASSERT_TRUE(k >= 0 && k < clusters) << "point " << i;
-        const double* row = scores.data() + i * clusters;
-        const double least = *std::min_element(row, row + clusters);
-        ASSERT_LE(row[k], least + 1e-5 * static_cast<double>(dims)) << "point " << i << ", seed " << kTestSeed;
-        inertia += metric == Metric::euclidean ? row[k] : 1.0 + row[k];
-        ++counts[static_cast<size_t>(k)];
-        for (int64_t d = 0; d < dims; ++d)
-          expected[static_cast<size_t>(k * dims + d)] += static_cast<double>(x[static_cast<size_t>(i * dims + d)]);
-      }
-      EXPECT_EQ(r.counts.to_vector<int64_t>(), counts);
-      for (size_t i = 0; i < sums.size(); ++i) ASSERT_NEAR(sums[i], expected[i], 1e-5 * (10.0 + std::abs(expected[i])));
-      EXPECT_NEAR(r.inertia.item(), inertia, 1e-6 * static_cast<double>(n * dims));
+TEST_P(KMeansPrimitives, TotalsDoNotNeedLabels) {
+  for (const int64_t clusters : {9, 99}) {
+    const Tensor points = normal_points(300, 6, 15), centroids = normal_points(clusters, 6, 16);
+    const Result with = accumulate(points, centroids, Metric::euclidean, kInt32);
+    const Result without = accumulate(points, centroids, Metric::euclidean, kFloat32);
+    EXPECT_EQ(floats(without.sums), floats(with.sums));
+    EXPECT_EQ(without.counts.to_vector<int64_t>(), with.counts.to_vector<int64_t>());
+    EXPECT_EQ(without.inertia.item(), with.inertia.item());
+  }
+}
+
+TEST_P(KMeansPrimitives, AnyAlignment) {
+  for (const int64_t clusters : {5, 70})
+    for (const DType dtype : {kFloat32, kBFloat16}) {
+      const Tensor points = misaligned(normal_points(300, 16, 11, dtype));
+      ASSERT_NO_FATAL_FAILURE(expect_double(points, misaligned(normal_points(clusters, 16, 12)), Metric::euclidean));
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, KMeansPrimitives,
-                         testing::Values(Case{1, 1, 1}, Case{2, 3, 2}, Case{7, 5, 33}, Case{97, 16, 27},
-                                         Case{2053, 33, 31}, Case{20011, 7, 32}, Case{5000, 128, 27},
-                                         Case{1500, 20, 300}));
+TEST_P(KMeansPrimitives, UnevenClusters) {
+  // Of 5, 64 and 200 clusters all points are nearest to two, or to the first of many equal ones.
+  for (const int64_t clusters : {5, 64, 200}) {
+    std::vector<float> rows(static_cast<size_t>(clusters * 6), 40.0f);
+    std::fill_n(rows.begin() + 6 * (clusters / 2), 6, 0.5f);
+    const Tensor points = normal_points(many(1733, 700), 6, 13);
+    ASSERT_NO_FATAL_FAILURE(expect_double(points, from(rows, {clusters, 6}), Metric::euclidean));
+    std::fill_n(rows.begin() + 6 * (clusters - 1), 6, -0.5f);
+    ASSERT_NO_FATAL_FAILURE(expect_double(points, from(rows, {clusters, 6}), Metric::euclidean));
+  }
+}
 
-TEST(KMeansPrimitive, FindsPlantedCentroidsOfEveryIndex) {
+TEST_P(KMeansPrimitives, NoPoints) {
+  for (const int64_t clusters : {3, 100}) {
+    const Result r =
+        accumulate(Tensor::empty({0, 4}, kFloat32, device()), normal_points(clusters, 4, 14), Metric::cosine, kInt32);
+    EXPECT_EQ(floats(r.sums), std::vector<float>(static_cast<size_t>(4 * clusters)));
+    EXPECT_EQ(r.counts.to_vector<int64_t>(), std::vector<int64_t>(static_cast<size_t>(clusters)));
+    EXPECT_EQ(r.inertia.item(), 0.0);
+  }
+}
+
+TEST_P(KMeansPrimitives, FindPlantedCentroidsOfEveryIndex) {
   // Points next to their own centroid: labels must be exact, for indexes in every lane and panel.
   const Tensor centroids = normal_points(200, 24, 3);
   std::vector<float> x;
@@ -86,71 +143,75 @@ TEST(KMeansPrimitive, FindsPlantedCentroidsOfEveryIndex) {
     expected.push_back(k);
     for (const float value : floats(centroids.rows(k, k + 1))) x.push_back(value + 1e-3f * static_cast<float>(i % 3));
   }
-  Tensor labels = Tensor::empty({1000}, kUInt8);
-  backend(Device{}).kmeans_assign(Tensor::from(x, {1000, 24}), centroids, Metric::euclidean, labels);
-  EXPECT_EQ(integers(labels), expected);
+  EXPECT_EQ(integers(assign(from(x, {1000, 24}), centroids, Metric::euclidean, kUInt8)), expected);
 }
 
-TEST(KMeansPrimitive, LowestIndexAmongEquals) {
+TEST_P(KMeansPrimitives, LowestIndexAmongEquals) {
   for (const int64_t copies : {2, 9, 40, 70}) {
-    std::vector<float> rows(static_cast<size_t>(3 * copies), 0.5f);
-    const Tensor centroids = Tensor::from(rows, {copies, 3});
-    Tensor labels = Tensor::full({50}, 1.0, kInt32);
-    for (const Metric metric : {Metric::euclidean, Metric::cosine}) {
-      backend(Device{}).kmeans_assign(normal_points(50, 3, 4), centroids, metric, labels);
-      EXPECT_EQ(integers(labels), std::vector<int64_t>(50, 0)) << copies;
+    const Tensor centroids = Tensor::full({copies, 3}, 0.5, kFloat32, device());
+    for (const Metric metric : {Metric::euclidean, Metric::cosine})
+      EXPECT_EQ(integers(assign(normal_points(50, 3, 4), centroids, metric, kInt32)), std::vector<int64_t>(50, 0))
+          << copies;
+  }
+}
+
+TEST_P(KMeansPrimitives, NaNPointsKeepLabelsInRangeAndShowInTheInertia) {
+  std::vector<float> points = floats(normal_points(100, 4, 5));
+  points[4 * 50] = NAN;
+  for (const int64_t clusters : {5, 100}) {
+    const Result r = accumulate(from(points, {100, 4}), normal_points(clusters, 4, 6), Metric::euclidean, kInt32);
+    for (const int64_t label : integers(r.labels)) EXPECT_TRUE(label >= 0 && label < clusters);
+    EXPECT_EQ(integers(r.labels)[50], 0);
+    EXPECT_TRUE(std::isnan(r.inertia.item()));
+  }
+}
+
+TEST_P(KMeansPrimitives, SameBitsOnAnyNumberOfThreads) {
+  const Tensor points = normal_points(many(70001, 2001), 19, 7);
+  for (const int64_t clusters : {45, 90}) {
+    const Tensor centroids = normal_points(clusters, 19, 8);
+    std::vector<Result> results;
+    for (const int threads : {1, 2, 3}) {
+      set_cpu_threads(threads);
+      results.push_back(accumulate(points, centroids, Metric::euclidean, kInt32));
+    }
+    set_cpu_threads(0);
+    for (const Result& r : results) {
+      EXPECT_EQ(integers(r.labels), integers(results[0].labels));
+      EXPECT_EQ(floats(r.sums), floats(results[0].sums));
+      EXPECT_EQ(r.inertia.item(), results[0].inertia.item());
     }
   }
 }
 
-TEST(KMeansPrimitive, NaNPointsKeepLabelsInRangeAndShowInTheInertia) {
-  Tensor points = normal_points(100, 4, 5);
-  points.data<float>()[4 * 50] = NAN;
-  const Result r = accumulate(points, normal_points(5, 4, 6), Metric::euclidean, kInt32);
-  for (const int64_t label : integers(r.labels)) EXPECT_TRUE(label >= 0 && label < 5);
-  EXPECT_TRUE(std::isnan(r.inertia.item()));
-}
-
-TEST(KMeansPrimitive, SameBitsOnAnyNumberOfThreads) {
-  const Tensor points = normal_points(70001, 19, 7), centroids = normal_points(45, 19, 8);
-  std::vector<Result> results;
-  for (const int threads : {1, 2, 3}) {
-    set_cpu_threads(threads);
-    results.push_back(accumulate(points, centroids, Metric::euclidean, kInt32));
-  }
-  set_cpu_threads(0);
-  for (const Result& r : results) {
-    EXPECT_EQ(integers(r.labels), integers(results[0].labels));
-    EXPECT_EQ(floats(r.sums), floats(results[0].sums));
-    EXPECT_EQ(r.inertia.item(), results[0].inertia.item());
-  }
-}
-
-TEST(KMeansPrimitive, SumsOfManyPointsStayExact) {
-  // 0.1f added a million times in float32 alone is off by about 1 %.
-  const int64_t n = 1000003;
-  const Tensor points = Tensor::full({n, 1}, 0.1), centroids = Tensor::zeros({1, 1});
-  const Result r = accumulate(points, centroids, Metric::euclidean, kUInt8);
+TEST_P(KMeansPrimitives, SumsOfManyPointsStayExact) {
+  // 0.1f added a million times in float32 alone is off by about 1 %, ten thousand times by 1e-4.
+  const int64_t n = many(1000003, 10003);
+  const Tensor points = Tensor::full({n, 1}, 0.1, kFloat32, device());
   const double value = static_cast<double>(0.1f);
-  EXPECT_EQ(r.counts.to_vector<int64_t>()[0], n);
-  EXPECT_NEAR(r.sums.item() / (value * static_cast<double>(n)), 1.0, 1e-6);
-  EXPECT_NEAR(r.inertia.item() / (value * value * static_cast<double>(n)), 1.0, 1e-6);
+  for (const int64_t clusters : {1, 65}) {
+    const Result r = accumulate(points, Tensor::zeros({clusters, 1}, kFloat32, device()), Metric::euclidean, kUInt8);
+    EXPECT_EQ(r.counts.to_vector<int64_t>()[0], n);
+    EXPECT_NEAR(floats(r.sums)[0] / (value * static_cast<double>(n)), 1.0, 1e-6);
+    EXPECT_NEAR(r.inertia.item() / (value * value * static_cast<double>(n)), 1.0, 1e-6);
+  }
 }
 
-TEST(ClusterPrimitive, ArgmaxTakesTheLowestOfEquals) {
+class ClusterPrimitives : public ClusterTest {};
+INSTANTIATE_TEST_SUITE_P(Devices, ClusterPrimitives, testing::ValuesIn(all_devices()), device_name);
+
+TEST_P(ClusterPrimitives, ArgmaxTakesTheLowestOfEquals) {
   for (const DType dtype : {kFloat32, kBFloat16})
     for (const int64_t rows : {1, 7, 16, 33, 2053})
-      for (const int64_t cols : {1, 2, 27, 260}) {
+      for (const int64_t cols : {1, 2, 27, 128, 260}) {
         std::vector<float> x(static_cast<size_t>(rows * cols));
         Random random(kTestSeed, Draws::test, 9);
         for (float& value : x) value = static_cast<float>(random.below(20)) - 25.0f;
-        const Tensor narrow = [&] {
-          std::vector<bfloat16> y;
-          for (const float value : x) y.push_back(bfloat16(value));
-          return Tensor::from(y, {rows, cols});
-        }();
-        Tensor labels = Tensor::empty({rows}, cols <= 256 && rows % 2 == 1 ? kUInt8 : kInt32);
-        backend(Device{}).argmax(dtype == kFloat32 ? Tensor::from(x, {rows, cols}) : narrow, labels);
+        std::vector<bfloat16> narrow;
+        for (const float value : x) narrow.push_back(bfloat16(value));
+        const Shape shape{rows, cols};
+        Tensor labels = Tensor::empty({rows}, cols <= 256 && rows % 2 == 1 ? kUInt8 : kInt32, device());
+        backend(device()).argmax(dtype == kFloat32 ? from(x, shape) : from(narrow, shape), labels);
         std::vector<int64_t> expected;
         for (auto row = x.begin(); row != x.end(); row += cols)
           expected.push_back(std::max_element(row, row + cols) - row);
@@ -158,27 +219,47 @@ TEST(ClusterPrimitive, ArgmaxTakesTheLowestOfEquals) {
       }
 }
 
-TEST(ClusterPrimitive, CountsAddUp) {
-  const int64_t n = 200003;
-  std::vector<uint8_t> truth, small;
-  std::vector<int32_t> wide;
-  Random random(kTestSeed, Draws::test, 10);
-  std::vector<int64_t> matrix(5 * 7), counts(7, 1);
-  for (int64_t i = 0; i < n; ++i) {
-    const uint64_t t = random.below(6), p = random.below(7);
-    truth.push_back(t == 5 ? uint8_t{255} : static_cast<uint8_t>(t));
-    small.push_back(static_cast<uint8_t>(p));
-    wide.push_back(static_cast<int32_t>(p));
-    if (t < 5) matrix[t * 7 + p] += 2;
-    counts[p] += 2;
-  }
-  Tensor got = Tensor::zeros({5, 7}, kInt64), got_counts = Tensor::full({7}, 1, kInt64);
-  for (const Tensor& predicted : {Tensor::from(small, {n}), Tensor::from(wide, {n})}) {
-    backend(Device{}).confusion(Tensor::from(truth, {n}), predicted, got);
-    backend(Device{}).count_labels(predicted, got_counts);
-  }
-  EXPECT_EQ(got.to_vector<int64_t>(), matrix);
-  EXPECT_EQ(got_counts.to_vector<int64_t>(), counts);
+TEST_P(ClusterPrimitives, ArgmaxOfNaNAndInfinity) {
+  // NaN counts in the first column alone, where nothing is more.
+  const float nan = NAN, inf = INFINITY;
+  const Tensor x = from<float>({nan, 1, 2, inf, 0, nan, -1, 2, -inf, -inf, -inf, nan, 1, inf, inf, 0}, {4, 4});
+  Tensor labels = Tensor::empty({4}, kUInt8, device());
+  backend(device()).argmax(x, labels);
+  EXPECT_EQ(integers(labels), (std::vector<int64_t>{0, 3, 0, 1}));
+}
+
+TEST_P(ClusterPrimitives, CountsAddUp) {
+  // Few counters, and more than a GPU's block can hold; labels in runs as in images, and not.
+  for (const int64_t clusters : {7, 3000})
+    for (const int64_t run : {1, 50}) {
+      const int64_t n = many(200003, 20003);
+      std::vector<uint8_t> truth;
+      std::vector<int32_t> predicted;
+      Random random(kTestSeed, Draws::test, 10);
+      std::vector<int64_t> matrix(static_cast<size_t>(5 * clusters)), counts(static_cast<size_t>(clusters), 1);
+      for (int64_t i = 0; i < n; ++i) {
+        if (i % run == 0) {
+          truth.push_back(random.below(6) == 5 ? uint8_t{255} : static_cast<uint8_t>(random.below(5)));
+          predicted.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(clusters))));
+        } else {
+          truth.push_back(truth.back());
+          predicted.push_back(predicted.back());
+        }
+        if (truth.back() < 5) ++matrix[static_cast<size_t>(truth.back() * clusters + predicted.back())];
+        ++counts[static_cast<size_t>(predicted.back())];
+      }
+      const Tensor wide = from(predicted, {n}), actual = from(truth, {n});
+      const std::vector<uint8_t> low(predicted.begin(), predicted.end());
+      for (const Tensor& labels : {wide, misaligned(wide), from(low, {n})}) {
+        if (labels.dtype() == kUInt8 && clusters > 256) continue;
+        Tensor got = Tensor::zeros({5, clusters}, kInt64, device());
+        Tensor got_counts = Tensor::full({clusters}, 1, kInt64, device());
+        backend(device()).confusion(actual, labels, got);
+        backend(device()).count_labels(labels, got_counts);
+        EXPECT_EQ(got.to_vector<int64_t>(), matrix);
+        EXPECT_EQ(got_counts.to_vector<int64_t>(), counts);
+      }
+    }
 }
 
 }  // namespace

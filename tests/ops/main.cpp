@@ -3,9 +3,8 @@
 
 #include <iostream>
 
-#include "cpu/cpu_backend.h"
+#include "tests/backends.h"
 #include "tests/devices.h"
-#include "tests/emulator/emulated_backend.h"
 
 namespace {
 
@@ -24,7 +23,6 @@ int main(int argc, char** argv) {
   mallopt(M_PERTURB, 0x80);
   testing::InitGoogleTest(&argc, argv);
   testing::AddGlobalTestEnvironment(new PrintSeed);  // owned by GoogleTest
-  bareseg::install_backend(bareseg::Device::Type::cpu, bareseg::make_cpu_backend());
-  bareseg::install_backend(bareseg::Device::Type::emulated, bareseg::make_emulated_backend());
+  bareseg::install_test_backends();
   return RUN_ALL_TESTS();
 }

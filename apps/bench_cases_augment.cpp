@@ -1,0 +1,42 @@
+#include "apps/bench_cases.h"
+#include "data/augment_plan.h"
+#include "data/scenes.h"
+
+namespace bareseg {
+namespace {
+
+constexpr int64_t kBase = 640, kView = 320;
+constexpr uint64_t kSeed = 2021;
+
+// A rendered scene, in every place of the batch; the draws differ from image to image.
+Tensor pictures(const BenchSetup& s) {
+  const Image image = open_scenes({.scenes = 1, .scene_size = kBase}, Split::train)->image(0);
+  const Tensor one = Tensor::from(image.rgb, {1, kBase, kBase, 3}, s.device);
+  return s.repeated(one, s.batch).view({s.batch, kBase, kBase, 3});
+}
+
+BenchCase view_case(const BenchSetup& s, std::vector<int> views) {
+  const Tensor images = pictures(s);
+  const EpochPlan plan(AugmentConfig{}, kSeed, s.batch, 0);
+  std::vector<std::vector<AugmentParams>> params;
+  for (const int view : views) {
+    std::vector<AugmentParams>& each = params.emplace_back();
+    for (int64_t i = 0; i < s.batch; ++i) each.push_back(plan.params(i, view, kBase));
+  }
+  Tensor y = s.empty({s.batch, kView, kView, 3});
+  const auto count = static_cast<int64_t>(views.size());
+  return {concat(images.shape()), count * (images.bytes() + y.bytes()), 0.0, [=]() mutable {
+            for (size_t i = 0; i < views.size(); ++i)
+              s.on().augment(images, params[i], plan.config().options(views[i]), y);
+          }};
+}
+
+}  // namespace
+
+void add_augment_cases(std::vector<BenchKernel>& list) {
+  list.push_back({"augment/view1", kBenchFloats, [](const BenchSetup& s) { return view_case(s, {0}); }});
+  list.push_back({"augment/view2", kBenchFloats, [](const BenchSetup& s) { return view_case(s, {1}); }});
+  list.push_back({"augment/both", kBenchFloats, [](const BenchSetup& s) { return view_case(s, {0, 1}); }});
+}
+
+}  // namespace bareseg

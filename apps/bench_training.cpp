@@ -1,0 +1,112 @@
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/bench.h"
+#include "apps/bench_cases.h"
+#include "engine/file.h"
+#include "engine/ops.h"
+#include "engine/random.h"
+#include "layers/fpn.h"
+#include "layers/optim.h"
+
+namespace bareseg {
+namespace {
+
+constexpr int kRounds = 3;
+
+// One batch, and the network that is trained on it.
+class Training {
+ public:
+  Training(const BenchTrainingOptions& o, Device device)
+      : network_({.depth = o.depth}, {.device = device}), adam_(network_.parameters(), {.lr = 1e-4f}) {
+    const BenchSetup setup{device, o.batch, o.device.float_type()};
+    images_ = setup.normal({o.batch, o.side, o.side, 3});
+    const int64_t side = (o.side + 3) / 4, classes = kBenchClasses;
+    target_ = {
+        .centroids = random_normal({classes, network_.features()}, Random(1, Draws::test, 2), kFloat32, device, 0.1f),
+        .labels = setup.labels(o.batch * side * side, classes, kUInt8),
+        .class_weights = random_uniform({classes}, 0.5f, 1.5f, Random(1, Draws::test, 3), kFloat32, device)};
+  }
+
+  /// The loss, not yet read.
+  Tensor step() {
+    const Tensor loss = cosine_cluster_loss(network_.forward(images_), {target_});
+    backward(loss);
+    adam_.step();
+    return loss.detach();
+  }
+
+ private:
+  ResNetFpn network_;
+  Adam adam_;
+  Tensor images_;
+  ClusterTarget target_;
+};
+
+}  // namespace
+
+void BenchTrainingOptions::declare(CLI::App& app) {
+  device.declare(app);
+  app.add_option("--depth", depth, "layers of the ResNet")
+      ->check(CLI::IsMember({18, 34, 50, 101}))
+      ->capture_default_str();
+  app.add_option("--side", side, "side of the images")->check(CLI::Range(32, 4096))->capture_default_str();
+  app.add_option("--batch", batch, "images per step")->check(CLI::Range(1, 65536))->capture_default_str();
+  app.add_option("--steps", steps, "steps of each of the three rounds that are timed")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  app.add_option("--warm-up", warm_up, "steps before them")->check(CLI::Range(1, 100'000))->capture_default_str();
+  app.add_option("--json", json, "file for the figures");
+}
+
+int bench_training(const BenchTrainingOptions& options, const MakeTimer& make_timer) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Device device = options.device.open();
+  Training training(options, device);
+  std::vector<Tensor> pending{training.step()};
+  std::vector<double> losses{pending.front().item()};
+  const double first = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  // Losses are read between the rounds alone: the host may run ahead of the device, as it does in training.
+  const auto steps = [&](int count) {
+    pending.clear();
+    for (int i = 0; i < count; ++i) pending.push_back(training.step());
+  };
+  const auto read = [&] {
+    for (const Tensor& loss : pending) losses.push_back(loss.item());
+  };
+  steps(options.warm_up - 1);
+  read();
+  allocator(device).reset_peak();
+  const std::unique_ptr<Timer> timer = timer_for(device, make_timer);
+  std::vector<double> rounds;
+  for (int round = 0; round < kRounds; ++round) {
+    timer->start();
+    steps(options.steps);
+    rounds.push_back(1e3 * timer->stop() / options.steps);
+    read();
+  }
+  for (const double loss : losses) BS_CHECK(std::isfinite(loss), "bench training: a loss is ", loss);
+
+  const double ms = median(rounds), images = 1e3 * static_cast<double>(options.batch) / ms;
+  const int64_t peak = allocator(device).use().peak;
+  std::printf(
+      "ResNet-%d-FPN, %s, %s, batch %lld of %lld x %lld: %.3f ms a step, %.0f images/s, tensors %.0f MB; "
+      "first step done after %.2f s\n",
+      options.depth, concat(device).c_str(), options.device.dtype.c_str(), static_cast<long long>(options.batch),
+      static_cast<long long>(options.side), static_cast<long long>(options.side), ms, images,
+      1e-6 * static_cast<double>(peak), first);
+  if (!options.json.empty()) {
+    const nlohmann::json all = {{"device", concat(device)},  {"dtype", options.device.dtype},
+                                {"depth", options.depth},    {"side", options.side},
+                                {"batch", options.batch},    {"ms", ms},
+                                {"ms_rounds", rounds},       {"images_per_s", images},
+                                {"peak_tensor_bytes", peak}, {"first_step_s", first},
+                                {"losses", losses}};
+    write_file_atomically(options.json, all.dump(1) + '\n');
+  }
+  return 0;
+}
+
+}  // namespace bareseg

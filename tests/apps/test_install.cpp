@@ -1,0 +1,124 @@
+// The installed program where nothing of ours is: with an empty environment, and in a root that has glibc and the
+// OpenMP runtime alone.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/data/files.h"
+
+namespace bareseg {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Outcome {
+  int code = -1;
+  std::string output;  // both streams
+};
+
+Outcome run(const std::string& command) {
+  Outcome outcome;
+  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  char part[4096];
+  while (const size_t n = fread(part, 1, sizeof part, pipe)) outcome.output.append(part, n);
+  const int status = pclose(pipe);
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return outcome;
+}
+
+bool says(const Outcome& outcome, const std::string& text) { return outcome.output.find(text) != std::string::npos; }
+
+class Installed : public testing::Test {
+ protected:
+  void SetUp() override {
+#ifdef BARESEG_SANITIZED
+    GTEST_SKIP() << "a sanitized program needs the sanitizers' libraries";
+#endif
+    const Outcome installed = run(BARESEG_CMAKE " --install " BARESEG_BUILD_DIR " --prefix " + folder_.path().string());
+    ASSERT_EQ(installed.code, 0) << installed.output;
+  }
+
+  std::string program() const { return (folder_ / "bin/bareseg").string(); }
+  // What the program loads at its start, by the file that the loader takes.
+  std::vector<fs::path> loaded() const {
+    std::vector<fs::path> files;
+    std::istringstream lines(run("LD_TRACE_LOADED_OBJECTS=1 " + program()).output);
+    for (std::string line; std::getline(lines, line);) {
+      const size_t path = line.find('/');
+      if (path != std::string::npos) files.emplace_back(line.substr(path, line.find(" (") - path));
+    }
+    return files;
+  }
+
+  const TemporaryFolder folder_;
+};
+
+TEST_F(Installed, NeedsGlibcAndTheOpenMPRuntimeAlone) {
+  const std::set<std::string> allowed{"libc.so.6",  "libm.so.6",       "libgomp.so.1",        "libdl.so.2",
+                                      "librt.so.1", "libpthread.so.0", "ld-linux-x86-64.so.2"};
+  const std::vector<fs::path> files = loaded();
+  EXPECT_GE(files.size(), 3u);
+  for (const fs::path& file : files) EXPECT_TRUE(allowed.contains(file.filename())) << file;
+}
+
+TEST_F(Installed, ComesWithItsLicences) {
+  for (const char* file : {"LICENSE", "README.md", "docs/third_party.md", "docs/picie.md"}) {
+    EXPECT_TRUE(fs::exists(folder_ / "share/doc/bareseg" / file)) << file;
+  }
+}
+
+TEST_F(Installed, ListsDevicesWithAnEmptyEnvironment) {
+  const Outcome devices = run("env -i " + program() + " devices");
+  EXPECT_EQ(devices.code, 0);
+  for (const char* text : {"cpu ", "oneDNN ", "cuda", "--device auto "}) {
+    EXPECT_TRUE(says(devices, text)) << text << " is missing in:\n" << devices.output;
+  }
+}
+
+TEST_F(Installed, ComputesOnTheCpuWithAnEmptyEnvironment) {
+  const std::string command = "env -i CUDA_VISIBLE_DEVICES= " + program() +
+                              " baseline --scenes 2 --scene-size 32 --resolution 32 --batch 2 --clusters 2 --device ";
+  const Outcome fallen_back = run(command + "auto");
+  EXPECT_EQ(fallen_back.code, 0) << fallen_back.output;
+  EXPECT_TRUE(says(fallen_back, "computing on the CPU: ")) << fallen_back.output;
+  EXPECT_TRUE(says(fallen_back, "untrained network")) << fallen_back.output;
+  const Outcome refused = run(command + "cuda");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_TRUE(says(refused, "cuda:0: ")) << refused.output;
+  EXPECT_EQ(run(command + "abacus").code, 2);
+}
+
+// In a root of its own the program finds no library to open.
+TEST_F(Installed, SaysWhatToInstallWhereThereIsNothing) {
+  const TemporaryFolder root;
+  for (const fs::path& file : loaded()) {
+    fs::create_directories(root.path() / file.parent_path().relative_path());
+    fs::copy_file(file, root.path() / file.relative_path(), fs::copy_options::overwrite_existing);
+  }
+  fs::copy_file(program(), root / "bareseg");
+  const std::string inside = "chroot " + root.path().string() + " /bareseg ";
+  if (geteuid() != 0 || run(inside + "--version").code == 125) GTEST_SKIP() << "only root may change the root";
+
+  const Outcome version = run(inside + "--version");
+  EXPECT_EQ(version.code, 0) << version.output;
+  const Outcome devices = run(inside + "devices");
+  EXPECT_EQ(devices.code, 0) << devices.output;
+  for (const char* text :
+       {"oneDNN 2 was not found: looked for libdnnl.so.2", "package libdnnl2", "--device auto  none"}) {
+    EXPECT_TRUE(says(devices, text)) << text << " is missing in:\n" << devices.output;
+  }
+  const Outcome refused = run(inside + "baseline --device cpu");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_TRUE(says(refused, "package libdnnl2")) << refused.output;
+}
+
+}  // namespace
+}  // namespace bareseg

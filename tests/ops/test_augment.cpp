@@ -1,0 +1,242 @@
+#include "engine/augment.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpu/cpu_backend.h"
+#include "tests/data/golden_pillow.h"
+#include "tests/devices.h"
+
+namespace bareseg {
+namespace {
+
+using Shape8 = AugmentOptions::Shape;
+
+float normal_of(uint8_t value, size_t channel) {
+  return (static_cast<float>(value) / 255.0f - kImageMean[channel]) / kImageStd[channel];
+}
+
+AugmentParams chain_params(const golden::Record& r) {
+  AugmentParams p;
+  p.brightness = r.params[0] >= 0.0f;
+  p.contrast = r.params[1] >= 0.0f;
+  p.saturation = r.params[2] >= 0.0f;
+  if (p.brightness) p.brightness_factor = r.params[0];
+  if (p.contrast) p.contrast_factor = r.params[1];
+  if (p.saturation) p.saturation_factor = r.params[2];
+  p.hue_shift = static_cast<int32_t>(r.params[3]);
+  p.hue = p.hue_shift != 0;
+  p.grey = r.params[4] != 0.0f;
+  p.blur_radius = r.params[5];
+  p.blur = p.blur_radius != 0.0f;
+  return p;
+}
+
+TEST_P(OpTest, AugmentChainAndResizeEqualPillow) {
+  for (const golden::Record& r : golden::records({golden::chain})) {
+    const Tensor images = Tensor::from(r.picture, {1, r.height, r.width, 3}, device());
+    for (const bool flip : {false, true}) {
+      AugmentParams p = chain_params(r);
+      p.window.flip_horizontal = flip;
+      const std::vector<float> got =
+          augment(images, {&p, 1}, {.shape = Shape8::pillow}, r.out_width).to_vector<float>();
+      ASSERT_EQ(got.size(), r.result.size());
+      int64_t wrong = 0;
+      for (int64_t y = 0; y < r.out_height; ++y) {
+        for (int64_t x = 0; x < r.out_width; ++x) {
+          const int64_t from = y * r.out_width + (flip ? r.out_width - 1 - x : x), to = y * r.out_width + x;
+          for (size_t c = 0; c < 3; ++c) {
+            wrong += got[static_cast<size_t>(3 * to) + c] != normal_of(r.result[static_cast<size_t>(3 * from) + c], c);
+          }
+        }
+      }
+      EXPECT_EQ(wrong, 0) << golden::describe(r);
+    }
+  }
+}
+
+// torch fuses multiply and add: places up to 40 differ by their last bit, 3.8e-6, times neighbours up to 4.8 apart.
+TEST_P(OpTest, AugmentWindowFollowsTorch) {
+  for (const golden::Record& r : golden::records({golden::window})) {
+    AugmentParams p;
+    const auto at = [&](size_t i) { return static_cast<int32_t>(r.params[i]); };
+    p.window = {.row = at(0),
+                .col = at(1),
+                .height = at(2),
+                .width = at(2),
+                .flip_horizontal = at(4) != 0,
+                .flip_vertical = at(5) != 0};
+    const Tensor images = Tensor::from(r.picture, {1, r.height, r.width, 3}, device());
+    const std::vector<float> got = augment(images, {&p, 1}, {.shape = Shape8::window}, at(3)).to_vector<float>();
+    ASSERT_EQ(got.size(), r.result_float.size());
+    for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], r.result_float[i], 1e-5) << golden::describe(r);
+  }
+}
+
+// What a random image may need: every transform on and off, boxes of no, one and more pixels, any window.
+AugmentParams random_params(Random& random, int32_t side, float max_blur) {
+  const auto yes = [&] { return random.below(4) != 0; };
+  const auto below = [&](int32_t n) { return static_cast<int32_t>(random.below(static_cast<uint64_t>(n))); };
+  AugmentParams p{.brightness = yes(),
+                  .contrast = yes(),
+                  .saturation = yes(),
+                  .hue = yes(),
+                  .grey = !yes(),
+                  .blur = yes() && max_blur > 0.0f,
+                  .brightness_factor = random.uniform(0.0f, 2.0f),
+                  .contrast_factor = random.uniform(0.0f, 2.0f),
+                  .saturation_factor = random.uniform(0.0f, 2.0f),
+                  .hue_shift = below(600) - 300,
+                  .blur_radius = random.uniform(-max_blur, max_blur),
+                  .window = {}};
+  p.window = {.height = 1 + below(side), .width = 1 + below(side), .flip_horizontal = yes(), .flip_vertical = yes()};
+  p.window.row = below(side - p.window.height + 1);
+  p.window.col = below(side - p.window.width + 1);
+  return p;
+}
+
+// Values that differ between both backends, bit for bit.
+template <typename T>
+int64_t different(const Tensor& a, const Tensor& b) {
+  const std::vector<T> one = a.to_vector<T>(), other = b.to_vector<T>();
+  int64_t count = a.shape() == b.shape() ? 0 : 1;
+  for (size_t i = 0; i < std::min(one.size(), other.size()); ++i)
+    count += std::memcmp(&one[i], &other[i], sizeof(T)) != 0;
+  return count;
+}
+
+struct AugmentCase {
+  int64_t images, side, out;
+  float max_blur = 1.9f;  // boxes of radius 0 and 1; more are blurred in device memory
+};
+
+// Sides with and without whole words, rows of whole packs, tiles of every height, and scales whose reach no tile holds.
+TEST_P(OpTest, AugmentEqualsTheCpuBitForBit) {
+  if (GetParam() == Device::Type::cpu) GTEST_SKIP() << "the CPU is what the others are compared with";
+  const AugmentCase cases[] = {
+      {2, 1, 1},          {2, 1, 7},         {3, 2, 3},          {3, 7, 1},           {2, 7, 33},   {4, 16, 8},
+      {3, 33, 16},        {2, 33, 33},       {2, 65, 64},        {3, 64, 32},         {2, 40, 80},  {2, 66, 130},
+      {1, 140, 72},       {1, 300, 33},      {1, 260, 5},        {1, 301, 1},         {1, 200, 66}, {1, 500, 33, 0.0f},
+      {1, 2053, 7, 0.0f}, {2, 33, 17, 4.0f}, {2, 36, 72, 30.0f}, {2, 5, 16, 1000.0f},
+  };
+  uint64_t number = 0;
+  for (const AugmentCase& c : cases) {
+    for (const Shape8 shape : {Shape8::pillow, Shape8::window}) {
+      Random random(kTestSeed, Draws::test, 1000 + number++);
+      const Tensor images = Tensor::from(
+          golden::picture_of(static_cast<uint32_t>(number), c.images * c.side * c.side * 3, number % 5 ? 255 : 0x70),
+          {c.images, c.side, c.side, 3});
+      std::vector<AugmentParams> params;
+      for (int64_t i = 0; i < c.images; ++i) {
+        params.push_back(random_params(random, static_cast<int32_t>(c.side), c.max_blur));
+      }
+      for (const DType dtype : {kFloat32, kBFloat16}) {
+        const Tensor expected = augment(images, params, {.shape = shape}, c.out, dtype);
+        const Tensor there = images.to(device()), given = number % 5 == 0 ? misaligned(there) : there;
+        const Tensor got = augment(given, params, {.shape = shape}, c.out, dtype);
+        EXPECT_EQ(dtype == kFloat32 ? different<float>(got, expected) : different<bfloat16>(got, expected), 0)
+            << c.images << " images of side " << c.side << " to " << c.out << ", blur " << c.max_blur << ", shape "
+            << (shape == Shape8::window ? "window, " : "pillow, ") << dtype << ", seed " << kTestSeed;
+      }
+    }
+  }
+}
+
+// Every colour where that takes no time; one in 64 in the emulator.
+TEST_P(OpTest, AugmentShiftsEveryColourAsTheCpu) {
+  if (GetParam() == Device::Type::cpu) GTEST_SKIP() << "the CPU is what the others are compared with";
+  const int64_t side = GetParam() == Device::Type::emulated ? 512 : 4096, step = (1 << 24) / (side * side);
+  std::vector<uint8_t> colours(static_cast<size_t>(3 * side * side));
+  for (int64_t i = 0; i < side * side; ++i) {
+    const int64_t colour = i * step + i % step;
+    for (int64_t c = 0; c < 3; ++c) colours[static_cast<size_t>(3 * i + c)] = static_cast<uint8_t>(colour >> (8 * c));
+  }
+  const AugmentParams p{.saturation = true, .hue = true, .saturation_factor = 1.1f, .hue_shift = -17, .window = {}};
+  const AugmentParams shift{.hue = true, .hue_shift = 25, .window = {}};
+  const Tensor image = Tensor::from(colours, {1, side, side, 3}), there = image.to(device());
+  for (const AugmentParams& params : {p, shift}) {
+    EXPECT_EQ(different<bfloat16>(augment(there, {&params, 1}, {}, side, kBFloat16),
+                                  augment(image, {&params, 1}, {}, side, kBFloat16)),
+              0);
+  }
+}
+
+// Different parameters per image, in a batch: every image as if alone, whatever the others need, in both dtypes.
+TEST_P(OpTest, AugmentedImagesAreIndependentOfBatchAndDtype) {
+  constexpr int64_t kImages = 5, kSide = 33, kOut = 16;
+  const Tensor images =
+      Tensor::from(golden::picture_of(3, kImages * kSide * kSide * 3, 255), {kImages, kSide, kSide, 3}, device());
+  std::vector<AugmentParams> params(kImages);
+  for (int32_t i = 0; i < kImages; ++i) {
+    params[static_cast<size_t>(i)] = {.brightness = i % 2 == 0,
+                                      .contrast = i > 0,
+                                      .saturation = i > 1,
+                                      .hue = i != 2,
+                                      .grey = i == 3,
+                                      .blur = i != 4,
+                                      .brightness_factor = 0.8f,
+                                      .contrast_factor = 1.1f,
+                                      .saturation_factor = 0.9f,
+                                      .hue_shift = 3 * i,
+                                      .blur_radius = -1.5f * static_cast<float>(i),
+                                      .window = {.row = i, .col = 2, .height = 20 + i, .width = 20 + i}};
+  }
+  for (const Shape8 shape : {Shape8::pillow, Shape8::window}) {
+    const AugmentOptions options{.shape = shape};
+    const std::vector<float> all = augment(images, params, options, kOut).to_vector<float>();
+    const std::vector<bfloat16> half = augment(images, params, options, kOut, kBFloat16).to_vector<bfloat16>();
+    int64_t wrong = 0;
+    for (size_t i = 0; i < all.size(); ++i) wrong += half[i].bits != bfloat16(all[i]).bits;
+    EXPECT_EQ(wrong, 0);
+    for (int64_t n = 0; n < kImages; ++n) {
+      const std::vector<float> alone =
+          augment(images.rows(n, n + 1), {&params[static_cast<size_t>(n)], 1}, options, kOut).to_vector<float>();
+      EXPECT_EQ(alone, std::vector<float>(all.begin() + n * kOut * kOut * 3, all.begin() + (n + 1) * kOut * kOut * 3));
+    }
+  }
+}
+
+TEST(Augment, IsIndependentOfTheCpusThreads) {
+  const Tensor images = Tensor::from(golden::picture_of(4, 5 * 33 * 33 * 3, 255), {5, 33, 33, 3});
+  Random random(kTestSeed, Draws::test, 2000);
+  std::vector<AugmentParams> params;
+  for (int64_t i = 0; i < 5; ++i) params.push_back(random_params(random, 33, 3.0f));
+  for (const Shape8 shape : {Shape8::pillow, Shape8::window}) {
+    set_cpu_threads(1);
+    const Tensor one = augment(images, params, {.shape = shape}, 16);
+    set_cpu_threads(4);
+    EXPECT_EQ(different<float>(augment(images, params, {.shape = shape}, 16), one), 0);
+    set_cpu_threads(0);
+  }
+}
+
+TEST_P(OpTest, AugmentWithoutTransformsIsTheNormalisedImage) {
+  const std::vector<uint8_t> picture = golden::picture_of(1, 7 * 7 * 3, 255);
+  const AugmentParams none{.window = {.height = 7, .width = 7}};
+  for (const Shape8 shape : {Shape8::pillow, Shape8::window}) {
+    const std::vector<float> got =
+        augment(Tensor::from(picture, {1, 7, 7, 3}, device()), {&none, 1}, {.shape = shape}, 7).to_vector<float>();
+    for (size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], normal_of(picture[i], i % 3));
+  }
+}
+
+TEST(Augment, RefusesWrongArguments) {
+  const Tensor images = Tensor::zeros({2, 8, 8, 3}, kUInt8);
+  std::vector<AugmentParams> params(2, AugmentParams{.window = {.height = 8, .width = 8}});
+  const AugmentOptions window{.shape = Shape8::window};
+  EXPECT_NO_THROW(augment(images, params, window, 4));
+  EXPECT_THROW(augment(images, {params.data(), 1}, window, 4), Error);
+  EXPECT_THROW(augment(images, params, window, 0), Error);
+  EXPECT_THROW(augment(images, params, window, 4, kInt32), Error);
+  EXPECT_THROW(augment(Tensor::zeros({2, 8, 8, 3}), params, window, 4), Error);
+  EXPECT_THROW(augment(Tensor::zeros({2, 8, 7, 3}, kUInt8), params, window, 4), Error);
+  params[1].window.row = 1;
+  EXPECT_THROW(augment(images, params, window, 4), Error);
+  EXPECT_NO_THROW(augment(images, params, {}, 4));
+  params[0].blur_radius = std::nanf("");
+  EXPECT_THROW(augment(images, params, {}, 4), Error);
+  EXPECT_EQ(augment(Tensor::zeros({0, 8, 8, 3}, kUInt8), {}, {}, 4).count(), 0);
+}
+
+}  // namespace
+}  // namespace bareseg
