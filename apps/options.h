@@ -19,7 +19,7 @@ struct DeviceOptions {
   std::string dtype = "fp32";
   int threads = 0;
   double tune_seconds = 60.0;
-  std::string plans;  // file; "" for one in the user's cache folder
+  std::string plans = {};  // file; "" for one in the user's cache folder
   bool deterministic = false;
 
   void declare(CLI::App& app);

@@ -120,20 +120,21 @@ bool PicieTrainer::epoch() {
   return true;
 }
 
-Tensor PicieTrainer::view_features(const Batch& batch, int view, bool training_step) {
+Tensor PicieTrainer::view_features(const Tensor& images, const std::vector<int64_t>& indexes, int view,
+                                   bool training_step) {
   AugmentOptions how = plan_->config().options(view);
   std::vector<AugmentParams> params;
-  for (const int64_t index : batch.indexes) {
+  for (const int64_t index : indexes) {
     AugmentParams p = plan_->params(index, view, options_.res2);
     if (training_step && view == 0 && options_.compat_plain_view1) p = {.window = p.window};
     params.push_back(p);
   }
-  const Tensor x = augment(batch.images.to(device_), params, how, options_.res1, dtype_);
+  const Tensor x = augment(images, params, how, options_.res1, dtype_);
   Tensor f = segmenter_.network->forward(x);
   const AugmentConfig& config = plan_->config();
   if (view == 0 || !(config.crop || config.hflip || config.vflip)) return f;
   std::vector<CropWindow> windows;
-  for (const int64_t index : batch.indexes) windows.push_back(plan_->window(index, f.dim(1)));
+  for (const int64_t index : indexes) windows.push_back(plan_->window(index, f.dim(1)));
   return crop_resize_flip(f, windows, f.dim(1));
 }
 
@@ -155,7 +156,7 @@ void PicieTrainer::cluster(int view) {
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
     if (stop_signal() != 0) return;
-    const Tensor f = l2_normalize(view_features(batch, view, false));
+    const Tensor f = l2_normalize(view_features(batch.images.to(device_), batch.indexes, view, false));
     kmeans.add(f.view({f.count() / f.dim(-1), f.dim(-1)}));
     progress.update(done += batch.images.dim(0));
   }
@@ -184,7 +185,7 @@ void PicieTrainer::label(int view) {
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
     if (stop_signal() != 0) return;
-    const Tensor f = l2_normalize(view_features(batch, view, false));
+    const Tensor f = l2_normalize(view_features(batch.images.to(device_), batch.indexes, view, false));
     const Tensor assigned = assign_clusters(f.view({f.count() / f.dim(-1), f.dim(-1)}), segmenter_.classifiers[at]);
     backend(device_).count_labels(assigned, counts);
     backend(device_).scatter_rows(assigned, batch.indexes, labels_[at]);
@@ -249,7 +250,8 @@ bool PicieTrainer::train() {
 }
 
 void PicieTrainer::step(const Batch& batch) {
-  const Tensor f1 = view_features(batch, 0, true), f2 = view_features(batch, 1, true);
+  const Tensor images = batch.images.to(device_);
+  const Tensor f1 = view_features(images, batch.indexes, 0, true), f2 = view_features(images, batch.indexes, 1, true);
   std::vector<ClusterTarget> targets;
   for (int view = 0; view < 2; ++view) {
     const auto at = static_cast<size_t>(view);

@@ -181,18 +181,6 @@ __global__ void __launch_bounds__(kThreads)
     store_resized<N>(interleaved_of(scratch, b, o.image), b, o, w.flip_vertical, normal, y);
 }
 
-// True when rows of the images are whole words and all their pixels whole packs.
-bool packed_images(const AugmentBatch& b) { return b.side % 4 == 0 && aligned_for_packs(b.images); }
-
-// Calls start(outputs per access as a constant).
-template <typename T, typename Start>
-void with_pack(const AugmentBatch& b, const T* y, const Start& start) {
-  if (aligned_for_packs(y) && 3 * int64_t{b.out_side} % kPack<T> == 0)
-    start(std::integral_constant<int, kPack<T>>());
-  else
-    start(std::integral_constant<int, 1>());
-}
-
 }  // namespace
 
 void augment_luma(Stream stream, const AugmentBatch& b, int64_t* parts) {

@@ -3,9 +3,14 @@
 // network's input; augment_steps() goes through device memory step by step, for what no tile holds.
 #pragma once
 
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
 #include "cuda/launch.h"
 #include "engine/augment_params.h"
-#include "engine/pillow_math.h"
+#include "engine/pillow.h"
 
 namespace bareseg {
 
@@ -30,11 +35,6 @@ struct AugmentBatch {
   float mean[3] = {}, deviation[3] = {};  // of the network's input
 };
 
-inline constexpr int32_t kLumaParts = 32;
-
-/// Sums of luma after brightness, of the images with contrast, in parts: int64 [count, kLumaParts].
-void augment_luma(Stream stream, const AugmentBatch& batch, int64_t* parts);
-
 /// A block of augment_tiles() makes out_rows x kTileCols outputs from a tile of the picture that holds them with the
 /// reach of resize and blur.
 struct AugmentTile {
@@ -44,6 +44,36 @@ struct AugmentTile {
 };
 inline constexpr int32_t kTileCols = 64, kTileRowBytes = 3 * kTileCols;
 inline constexpr int32_t kTileBlurRadius = 1;  // the greatest box radius that augment_tiles() takes
+
+/// What the host knows of a batch: the tables that its kernels read, and what they have to do.
+class AugmentPlan {
+ public:
+  /// params, side and out_side as augment() has checked them.
+  AugmentPlan(std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side, int64_t out_side);
+
+  /// To be copied to the device.
+  std::vector<std::byte> tables() const;
+  /// `tables` is that copy. luma_parts is left to the caller.
+  AugmentBatch batch(const uint8_t* images, const void* tables) const;
+  bool contrast() const { return contrast_; }  // any image needs augment_luma()
+  bool blur() const { return blur_; }          // any image has one
+  /// The tile of the most rows that fits into shared memory; none where augment_steps() must do.
+  std::optional<AugmentTile> tile() const;
+
+ private:
+  int64_t reach(int32_t CropWindow::*size, int64_t length) const;
+
+  std::vector<AugmentImage> images_;
+  pillow::Taps taps_;  // empty with Shape::window
+  int32_t side_, out_side_;
+  bool window_, contrast_ = false, blur_ = false;
+  int32_t box_radius_ = 0;  // the greatest
+};
+
+inline constexpr int32_t kLumaParts = 32;
+
+/// Sums of luma after brightness, of the images with contrast, in parts: int64 [count, kLumaParts].
+void augment_luma(Stream stream, const AugmentBatch& batch, int64_t* parts);
 
 /// y [count, T, T, 3], T float or bfloat16.
 template <typename T>

@@ -35,6 +35,18 @@ inline Grid grid_of_outputs(int64_t count, int64_t height, int64_t width, int64_
   return {count * ceil_div(height, max_rows) * ceil_div(width, kTileCols), dim3(kThreads), shared, from, line};
 }
 
+/// True when rows of the images are whole words and all their pixels whole packs.
+inline bool packed_images(const AugmentBatch& b) { return b.side % 4 == 0 && aligned_for_packs(b.images); }
+
+/// Calls start(outputs per access as a constant).
+template <typename T, typename Start>
+void with_pack(const AugmentBatch& b, const T* y, const Start& start) {
+  if (aligned_for_packs(y) && 3 * int64_t{b.out_side} % kPack<T> == 0)
+    start(std::integral_constant<int, kPack<T>>());
+  else
+    start(std::integral_constant<int, 1>());
+}
+
 /// Calls f(row, col) for the cells of a table, neighbouring threads on neighbouring cells.
 template <typename F>
 __device__ __forceinline__ void for_each_cell(int32_t rows, int32_t cols, const F& f) {

@@ -29,7 +29,7 @@ namespace bareseg {
 namespace {
 
 constexpr int kThreads = 128, kWarps = kThreads / kWarp;
-constexpr int kBlocksPerSm = 3, kMaxBlocks = 132 * kBlocksPerSm;  // an H200 full; a constant, so sums do not vary
+constexpr int kResident = 3;     // blocks that share the registers of a multiprocessor
 constexpr int kRows = kThreads;  // of a tile: one per thread where rows are worked on alone
 constexpr int kColumns = 56;     // of a panel
 constexpr int kDims = 128;       // of the centroids in shared memory
@@ -390,7 +390,7 @@ __device__ __forceinline__ double sum_parts(const double* parts, int64_t count) 
 }
 
 template <typename T, bool kOnePanel>
-__global__ void __launch_bounds__(kThreads, kBlocksPerSm) cosine_loss_kernel(const Arguments<T> a) {
+__global__ void __launch_bounds__(kThreads, kResident) cosine_loss_kernel(const Arguments<T> a) {
   const Shared s;
   const int thread = static_cast<int>(threadIdx.x), warp = thread / kWarp;
   for (int t = warp; t < a.count; t += kWarps) {
@@ -446,7 +446,10 @@ struct Plan {
              "cosine_cluster_loss: at most ", kMaxCosineTargets, " targets and ", kLimit,
              " clusters and dimensions, got ", loss.targets.size(), ", ", columns, " and ", loss.dims);
     const int64_t count = static_cast<int64_t>(loss.targets.size()), panels = ceil_div(columns, kColumns);
-    blocks = std::min<int64_t>(ceil_div(loss.rows, kRows), kMaxBlocks);
+    constexpr size_t kReserved = 1 << 10;  // of the shared memory for each block
+    const int64_t fit = static_cast<int64_t>((max_shared_bytes() + kReserved) / (Shared::kBytes + kReserved));
+    const int64_t resident = std::clamp<int64_t>(fit, 1, kResident);
+    blocks = std::min(ceil_div(loss.rows, kRows), multiprocessors() * resident);
     weight_parts = ceil_div(loss.rows, kWeightThreads * kWeightsOfThread);
     losses = count * weight_parts * static_cast<int64_t>(sizeof(double));
     logits = losses + count * blocks * static_cast<int64_t>(sizeof(double));

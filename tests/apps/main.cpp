@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
-#include "cpu/cpu_backend.h"
+#include "tests/backends.h"
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  bareseg::install_backend(bareseg::Device::Type::cpu, bareseg::make_cpu_backend());
+  bareseg::install_test_backends();
   return RUN_ALL_TESTS();
 }

@@ -110,14 +110,15 @@ struct AugmentCase {
   float max_blur = 1.9f;  // boxes of radius 0 and 1; more are blurred in device memory
 };
 
-// Sides with and without whole words, rows of whole packs, tiles of every height, and scales whose reach no tile holds.
+// Sides with and without whole words, rows of whole packs, tiles of every height and with columns to spare before their
+// first, and scales whose reach no tile holds.
 TEST_P(OpTest, AugmentEqualsTheCpuBitForBit) {
   if (GetParam() == Device::Type::cpu) GTEST_SKIP() << "the CPU is what the others are compared with";
   const AugmentCase cases[] = {
-      {2, 1, 1},          {2, 1, 7},         {3, 2, 3},          {3, 7, 1},           {2, 7, 33},   {4, 16, 8},
-      {3, 33, 16},        {2, 33, 33},       {2, 65, 64},        {3, 64, 32},         {2, 40, 80},  {2, 66, 130},
-      {1, 140, 72},       {1, 300, 33},      {1, 260, 5},        {1, 301, 1},         {1, 200, 66}, {1, 500, 33, 0.0f},
-      {1, 2053, 7, 0.0f}, {2, 33, 17, 4.0f}, {2, 36, 72, 30.0f}, {2, 5, 16, 1000.0f},
+      {2, 1, 1},          {2, 1, 7},          {3, 2, 3},         {3, 7, 1},          {2, 7, 33},          {4, 16, 8},
+      {3, 33, 16},        {2, 33, 33},        {2, 65, 64},       {3, 64, 32},        {2, 40, 80},         {2, 65, 130},
+      {1, 84, 134, 0.0f}, {1, 140, 72},       {1, 300, 33},      {1, 260, 5},        {1, 301, 1},         {1, 200, 66},
+      {1, 500, 33, 0.0f}, {1, 2053, 7, 0.0f}, {2, 33, 17, 4.0f}, {2, 36, 72, 30.0f}, {2, 5, 16, 1000.0f},
   };
   uint64_t number = 0;
   for (const AugmentCase& c : cases) {

@@ -177,6 +177,7 @@ TEST_P(ClusterLoss, EqualsItsParts) {
                tolerance(kFloat32));
 }
 
+// More rows than the blocks of an H200 take at once.
 TEST_P(ClusterLoss, ManyRows) {
   constexpr int64_t kTimes = 1600;
   const Tensor features = normal({33, 3}), one = Tensor::full({1}, 1.0, kFloat32, device());

@@ -1,0 +1,86 @@
+// Commands on another device than the CPU: the emulated one, whose kernels see no memory but their own.
+#include "apps/devices.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "apps/picie.h"
+#include "apps/predict.h"
+#include "engine/file.h"
+#include "tests/apps/tiny_segmenter.h"
+#include "tests/data/files.h"
+
+namespace bareseg {
+namespace {
+
+constexpr Device kEmulated{Device::Type::emulated, 0};
+
+TEST(Devices, AutoSaysWhyItTakesTheCpu) {
+  std::string why;
+  EXPECT_EQ(automatic_device({}, why), Device{});
+  EXPECT_EQ(why, "no backend serves device cuda:0: this program was built without CUDA");  // as this test was
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(DeviceOptions{}.open(), Device{});
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("computing on the CPU: " + why), std::string::npos);
+}
+
+TEST(Devices, WhatIsAskedForIsTaken) {
+  EXPECT_EQ(DeviceOptions{.device = "cpu"}.open(), Device{});
+  EXPECT_EQ(DeviceOptions{.device = "emulated"}.open(), kEmulated);
+  EXPECT_TRUE(refuses([] { DeviceOptions{.device = "cuda:3"}.open(); }, {"cuda:3", "without CUDA"}));
+  EXPECT_TRUE(refuses([] { DeviceOptions{.device = "abacus"}.open(); }, {"abacus"}));
+}
+
+TEST(Devices, AreListedWithWhatIsMissing) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(list_devices(), 0);
+  const std::string text = testing::internal::GetCapturedStdout();
+  for (const char* part :
+       {"cpu ", " threads\n", "oneDNN ", "libdnnl.so", "built without CUDA\n\n--device auto  cpu: "}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
+  }
+}
+
+TEST(Devices, PredictTheSameClusters) {
+  const TemporaryFolder folder;
+  save_segmenter(folder / "tiny.safetensors", tiny_segmenter());
+  const Image photo = drawn_picture(45, 33);
+  const auto clusters = [&](Device device) {
+    return predict_clusters(load_segmenter(folder / "tiny.safetensors", device), 0, photo, 32, kFloat32).clusters;
+  };
+  const std::vector<int32_t> expected = clusters({}), got = clusters(kEmulated);
+  ASSERT_EQ(got.size(), expected.size());
+  size_t same = 0;
+  for (size_t i = 0; i < got.size(); ++i) same += got[i] == expected[i] ? 1 : 0;
+  EXPECT_GE(static_cast<double>(same), 0.995 * static_cast<double>(expected.size()));  // but for near ties
+}
+
+TEST(Devices, TrainTheSameNetwork) {
+  const TemporaryFolder folder;
+  const auto trained = [&](const char* device) {
+    PicieOptions o;
+    o.out = (folder / device).string();
+    o.device.device = device;
+    o.data = {.kind = "scenes", .scenes = 8, .scene_size = 32};
+    o.res = o.res1 = o.res2 = 32;
+    o.clusters = 3;
+    o.epochs = o.num_init_batches = o.num_batches = 1;
+    o.kmeans_iterations = 2;
+    o.batch_cluster = o.batch_test = o.batch_train = 4;
+    o.lr = 1e-3;
+    EXPECT_EQ(train_picie(o, ""), 0);
+    const std::vector<std::byte> bytes = read_file(folder / device / "metrics.jsonl");
+    return nlohmann::json::parse(reinterpret_cast<const char*>(bytes.data()),
+                                 reinterpret_cast<const char*>(bytes.data()) + bytes.size());
+  };
+  const nlohmann::json expected = trained("cpu"), got = trained("emulated");
+  for (const char* key : {"loss", "within", "across"}) {
+    const double a = got.at(key), b = expected.at(key);
+    EXPECT_LT(std::abs(a - b), 1e-3 * std::abs(b)) << key << ": " << a << ", on the CPU " << b;
+  }
+}
+
+}  // namespace
+}  // namespace bareseg
