@@ -88,7 +88,7 @@ cudnnDataType_t type_of(DType dtype) { return dtype == kFloat32 ? CUDNN_DATA_FLO
 // cuDNN names dimensions N, C, H, W whatever the order in memory.
 DnnDescriptor tensor(Uid uid, const Shape& nhwc, cudnnDataType_t type, int64_t alignment) {
   const int64_t n = nhwc.dim(0), h = nhwc.dim(1), w = nhwc.dim(2), c = nhwc.dim(3);
-  const DnnDescriptor d = make(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
+  DnnDescriptor d = make(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
   set(d, CUDNN_ATTR_TENSOR_UNIQUE_ID, int64_t{uid});
   set(d, CUDNN_ATTR_TENSOR_DATA_TYPE, type);
   set(d, CUDNN_ATTR_TENSOR_DIMENSIONS, Dims{n, c, h, w});
@@ -100,7 +100,7 @@ DnnDescriptor tensor(Uid uid, const Shape& nhwc, cudnnDataType_t type, int64_t a
 }
 
 DnnDescriptor convolution(const ConvOptions& o) {
-  const DnnDescriptor d = make(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
+  DnnDescriptor d = make(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
   set(d, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_DATA_FLOAT);
   set(d, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_CROSS_CORRELATION);
   set(d, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, int64_t{2});
@@ -135,7 +135,7 @@ const PassNames kPasses[] = {
 DnnDescriptor convolution_operation(ConvProblem::Pass pass, const DnnDescriptor& how, const DnnDescriptor& x,
                                     const DnnDescriptor& w, const DnnDescriptor& y) {
   const PassNames& names = kPasses[static_cast<size_t>(pass)];
-  const DnnDescriptor d = make(names.operation);
+  DnnDescriptor d = make(names.operation);
   set(d, names.alpha, 1.0f);
   set(d, names.beta, 0.0f);
   set(d, names.convolution, how);
@@ -151,7 +151,7 @@ DnnDescriptor add_operation(const DnnDescriptor& a, const DnnDescriptor& b, cons
   set(how, CUDNN_ATTR_POINTWISE_MODE, CUDNN_POINTWISE_ADD);
   set(how, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
   finalize(how);
-  const DnnDescriptor d = make(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+  DnnDescriptor d = make(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
   set(d, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how);
   set(d, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, a);
   set(d, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b);
@@ -305,7 +305,7 @@ ConvPlan ConvGraph::plan(const std::string& choice) const {
 }
 
 DnnDescriptor describe_device(const std::string& json) {
-  const DnnDescriptor d = make(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  DnnDescriptor d = make(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
   set(d, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, std::vector<char>(json.begin(), json.end()));
   finalize(d);
   return d;

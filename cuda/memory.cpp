@@ -92,7 +92,8 @@ cudaEvent_t Staging::event() {
 // uploads until their twins may.
 int64_t Staging::claim(int64_t bytes) {
   const int64_t begin = head_ + bytes <= kRing ? head_ : 0, end = begin + bytes;
-  while (!pieces_.empty() && pieces_.front().begin < end && begin < pieces_.front().end) {
+  const auto overwritten = [&](const Piece& piece) { return piece.begin < end && begin < piece.end; };
+  while (std::any_of(pieces_.begin(), pieces_.end(), overwritten)) {
     const Piece oldest = pieces_.front();
     BS_CUDA(cudaEventSynchronize(oldest.arrived));
     BS_CUDA(cudaStreamWaitEvent(uploads_, oldest.taken));

@@ -53,7 +53,7 @@ class Staging {
   cudaStream_t compute_, uploads_ = nullptr;
   std::byte *pinned_ = nullptr, *twin_ = nullptr;
   int64_t head_ = 0;                 // where the next piece begins
-  std::deque<Piece> pieces_;         // in flight, the oldest first; around the ring they follow head_
+  std::deque<Piece> pieces_;         // in flight, the oldest first
   std::vector<cudaEvent_t> events_;  // not in use
 };
 

@@ -81,7 +81,7 @@ TEST_P(KMeansPrimitives, AgreeWithDouble) {
   };
   // The last ones are for each way a GPU splits the work: by dims, by clusters, by what fits in shared memory.
   for (const Case c : {Case{1, 1, 1}, Case{2, 3, 2}, Case{7, 5, 33}, Case{97, 16, 27}, Case{many(2053, 517), 33, 31},
-                       Case{many(20011, 1411), 7, 32}, Case{many(5000, 500), 128, 27}, Case{many(1500, 400), 20, 300},
+                       Case{many(20011, 6501), 7, 32}, Case{many(5000, 500), 128, 27}, Case{many(1500, 400), 20, 300},
                        Case{333, 192, 27}, Case{161, 256, 27}, Case{161, 256, 64}, Case{130, 255, 40},
                        Case{130, 260, 3}, Case{260, 300, 70}, Case{5, 8, 65}}) {
     SCOPED_TRACE(testing::Message() << "[" << c.n << ", " << c.dims << "], " << c.clusters << " clusters");
@@ -144,6 +144,44 @@ TEST_P(KMeansPrimitives, FindPlantedCentroidsOfEveryIndex) {
     for (const float value : floats(centroids.rows(k, k + 1))) x.push_back(value + 1e-3f * static_cast<float>(i % 3));
   }
   EXPECT_EQ(integers(assign(from(x, {1000, 24}), centroids, Metric::euclidean, kUInt8)), expected);
+}
+
+TEST_P(KMeansPrimitives, LabelsAreThoseOfDoubleBesideNearTies) {
+  // Centroids in pairs 1e-4 apart: which one of a pair wins hangs on the last bits of float32.
+  const int64_t n = many(4000, 800), dims = 40, clusters = 16;
+  std::vector<float> rows = floats(normal_points(clusters, dims, 17));
+  const std::vector<float> change = floats(normal_points(clusters, dims, 18));
+  const size_t half = rows.size() / 2;
+  for (size_t i = 0; i < half; ++i) rows[half + i] = rows[i] + 1e-4f * change[i];
+  const Tensor centroids = from(rows, {clusters, dims});
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    const Tensor points = normal_points(n, dims, 19, dtype);
+    const std::vector<double> scores = all_scores(points, centroids, Metric::euclidean);
+    const std::vector<int64_t> labels = integers(assign(points, centroids, Metric::euclidean, kUInt8));
+    for (int64_t i = 0; i < n; ++i) {
+      const double* row = scores.data() + i * clusters;
+      const double least = *std::min_element(row, row + clusters);
+      ASSERT_LE(row[labels[static_cast<size_t>(i)]], least * (1.0 + 1e-6)) << "point " << i << ", seed " << kTestSeed;
+    }
+  }
+}
+
+TEST_P(KMeansPrimitives, NoBitOfAFloatIsLost) {
+  // The middle or the last eight bits of centroids and points decide: no product of fewer bits can tell.
+  const float middle = 0x1.fep-10f, last = 0x1.8p-19f, low = 1.0f + middle;
+  struct Case {
+    float centroids[2], point;
+    int64_t label;
+  };
+  for (const Case c :
+       {Case{{1.0f - middle, low}, low, 1}, Case{{1.0f - middle, low}, 1.0f - middle, 0},
+        Case{{low, low + last}, 1.5f, 1}, Case{{low + last, low}, 0.5f, 1},
+        Case{{-1.0f, 1.0f + 2.0f * low}, low + last, 1}, Case{{-1.0f, 1.0f + 2.0f * low}, low - last, 0}}) {
+    std::vector<float> rows(8, c.centroids[0]);
+    rows.resize(16, c.centroids[1]);
+    const Tensor point = Tensor::full({1, 8}, static_cast<double>(c.point), kFloat32, device());
+    EXPECT_EQ(integers(assign(point, from(rows, {2, 8}), Metric::euclidean, kUInt8))[0], c.label) << c.point;
+  }
 }
 
 TEST_P(KMeansPrimitives, LowestIndexAmongEquals) {
