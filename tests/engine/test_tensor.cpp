@@ -131,7 +131,7 @@ TEST(Backend, MissingOnesAreNamed) {
   EXPECT_EQ(message_of([] {
               Tensor::empty({1}, kFloat32, {Device::Type::cuda, 1});
             }),
-            "no backend serves device cuda:1");
+            "no backend serves device cuda:1: this program was built without CUDA");
 }
 
 }  // namespace
