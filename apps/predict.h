@@ -23,8 +23,8 @@ struct PredictOptions {
   int64_t sheet = 24;  // images on the contact sheet
 
   int64_t classifier = 0;
-  int64_t res = 0;  // length of the short side in the network, 0 for the checkpoint's
-  DeviceOptions device;
+  int64_t res = 0;                               // length of the short side in the network, 0 for the checkpoint's
+  DeviceOptions device = {.tune_seconds = 0.0};  // photographs come in many sizes
 
   void declare(CLI::App& app);
 };
