@@ -42,8 +42,8 @@ template <typename T>
 struct Problem {
   const T* points;
   const float* centroids;
-  int64_t n, dims;
-  int clusters;
+  int64_t n;
+  int dims, clusters;
   bool euclidean;
   bool packed_points, packed_centroids;  // rows are whole packs of 16 bytes, aligned
   LabelsOut labels;
@@ -74,7 +74,7 @@ __device__ __forceinline__ void prefetch_tile(const Problem<T>& p, int64_t first
 template <typename T>
 __global__ void __launch_bounds__(kTile, resident_blocks<T>(kChunk)) labels_kernel(const Problem<T> p) {
   BS_SHARED(float, bias, kPanel);
-  const int64_t chunk = p.dims < kChunk ? p.dims : kChunk;
+  const int chunk = min(p.dims, kChunk);
   const Rows<T> points{dynamic_shared<T>(), Rows<T>::stride(chunk)};
   const size_t points_bytes = sizeof(T) * static_cast<size_t>(kTile * points.length);
   const Panels panels{{dynamic_shared<bfloat16>(points_bytes), Rows<bfloat16>::stride(chunk)}, kPanel, bias};
@@ -85,11 +85,11 @@ __global__ void __launch_bounds__(kTile, resident_blocks<T>(kChunk)) labels_kern
     const int count = points_in_tile(p, first, kTile);
     Best best;
     for (int panel = 0; panel < p.clusters; panel += kPanel) {
-      const float* rows = p.centroids + panel * p.dims;
+      const float* rows = p.centroids + int64_t{panel} * p.dims;
       const int valid = min(kPanel, p.clusters - panel);
       Products products;
-      for (int64_t d = 0; d < p.dims; d += kChunk) {
-        const int columns = static_cast<int>(p.dims - d < kChunk ? p.dims - d : kChunk);
+      for (int d = 0; d < p.dims; d += kChunk) {
+        const int columns = min(p.dims - d, kChunk);
         __syncthreads();
         if (!one_chunk || panel == 0)
           stage_points(points, p.points + first * p.dims + d, p.dims, columns, kTile, count, p.packed_points);
@@ -150,7 +150,7 @@ __device__ __forceinline__ int label_tile(const Problem<T>& p, const Workspace<T
   Best best;
   for (int panel = 0; panel < w.panels.count; panel += kPanel) {
     Products products;
-    multiply(w.points, warp_first, w.panels, panel, static_cast<int>(p.dims), products);
+    multiply(w.points, warp_first, w.panels, panel, p.dims, products);
     compare(products, w.panels.bias + panel, p.euclidean ? -2.0f : -1.0f, panel, best);
   }
   const int point = warp_first + own_point(), label = own_label(best);
@@ -300,7 +300,7 @@ __global__ void __launch_bounds__(kTile, resident_blocks<T>(kVectors* kRow))
   BS_SHARED(int, start, kMaxClusters + 1);
   BS_SHARED(int, head, kTile / kWarp);
   BS_SHARED(double, scratch, kWarp);
-  const int thread = thread_in_block(), tile = threads_in_block(), dims = static_cast<int>(p.dims);
+  const int thread = thread_in_block(), tile = threads_in_block();
   const Workspace<T> w{{dynamic_shared<T>(), shape.points_stride},
                        {{dynamic_shared<bfloat16>(shape.terms), shape.terms_stride}, shape.centroids, bias},
                        shape.width,
@@ -313,7 +313,7 @@ __global__ void __launch_bounds__(kTile, resident_blocks<T>(kVectors* kRow))
                        label_at,
                        start,
                        head};
-  stage_centroids(w.panels, p.centroids, p.dims, dims, p.clusters, p.packed_centroids);
+  stage_centroids(w.panels, p.centroids, p.dims, p.dims, p.clusters, p.packed_centroids);
   stage_bias(w.panels, p.centroids, p.dims, p.clusters, p.euclidean);
   for (int i = thread; i < p.clusters * w.width; i += tile) w.sums[i] = 0.0f;
   double* block_sums = part_sums + int64_t{blockIdx.x} * p.clusters * w.width;
@@ -322,7 +322,7 @@ __global__ void __launch_bounds__(kTile, resident_blocks<T>(kVectors* kRow))
   int tiles = 0;
   for (int64_t first = int64_t{blockIdx.x} * tile; first < p.n; first += int64_t{gridDim.x} * tile) {
     const int count = points_in_tile(p, first, tile);
-    stage_points(w.points, p.points + first * p.dims, p.dims, dims, tile, count, p.packed_points);
+    stage_points(w.points, p.points + first * p.dims, p.dims, p.dims, tile, count, p.packed_points);
     wait_for_copies();
     __syncthreads();
     prefetch_tile(p, first + int64_t{gridDim.x} * tile, tile);
@@ -384,11 +384,12 @@ __global__ void __launch_bounds__(kColumns* kRows)
 template <typename T>
 Problem<T> problem(const T* points, const float* centroids, int64_t n, int64_t dims, int64_t clusters, bool euclidean,
                    const LabelsOut& labels) {
-  BS_CHECK(clusters <= INT32_MAX, "kmeans: a kernel takes at most 2^31 - 1 clusters, got ", clusters);
+  BS_CHECK(clusters <= INT32_MAX && dims <= INT32_MAX / kTile, "kmeans: a kernel does not take ", clusters,
+           " clusters of ", dims, " dims");
   return {points,
           centroids,
           n,
-          dims,
+          static_cast<int>(dims),
           static_cast<int>(clusters),
           euclidean,
           dims % kPack<T> == 0 && aligned_for_packs(points),
@@ -420,15 +421,18 @@ void kmeans_labels(Stream stream, const T* points, const float* centroids, int64
 template <typename T>
 FusedPlan plan_kmeans_fused(int64_t n, int64_t dims, int64_t clusters) {
   if (clusters > kMaxClusters || dims > kMaxDims) return {};
-  // Two blocks hide each other's waits for memory and barriers; else one as large as there is room for.
-  for (const int64_t enough : {2, 1})
-    for (const int tile : {kTile, kTile / 2, kTile / 4}) {
-      const FusedShape shape = FusedShape::of<T>(tile, dims, static_cast<int>(clusters));
-      const int64_t resident = resident_blocks<T>(dims, shape.bytes);
-      if (resident >= enough)
-        return {std::min(ceil_div(n, tile), resident * multiprocessors()), tile, clusters * shape.width};
-    }
-  return {};
+  // As many points at once as a multiprocessor has room for; of equals the more blocks, which hide each other's waits.
+  // With less than a whole tile it would idle more than a second pass over the points costs.
+  FusedPlan plan;
+  int64_t most = kTile;
+  for (const int tile : {kTile, kTile / 2}) {
+    const FusedShape shape = FusedShape::of<T>(tile, dims, static_cast<int>(clusters));
+    const int64_t resident = resident_blocks<T>(dims, shape.bytes);
+    if (resident * tile < most) continue;
+    most = resident * tile;
+    plan = {std::min(ceil_div(n, tile), resident * multiprocessors()), tile, clusters * shape.width};
+  }
+  return plan;
 }
 
 template <typename T>

@@ -35,7 +35,7 @@ __device__ __forceinline__ constexpr int whole_steps(int dims) { return (dims + 
 // rows[r][c] = from[r * dims + c] for r < valid and c < columns, 0 in the rest of `count` rows of whole steps. Copies
 // may be under way on return.
 template <typename T>
-__device__ __forceinline__ void stage_points(const Rows<T>& rows, const T* from, int64_t dims, int columns, int count,
+__device__ __forceinline__ void stage_points(const Rows<T>& rows, const T* from, int dims, int columns, int count,
                                              int valid, bool packed) {
   const int step = packed ? kPack<T> : 1, per_row = whole_steps(columns) / step;
   const int threads = threads_in_block(), row_step = threads / per_row, piece_step = threads % per_row;
@@ -72,7 +72,7 @@ struct Panels {
 };
 
 // Columns [0, columns) of `valid` rows, from the first of which `from` points to some column.
-__device__ __forceinline__ void stage_centroids(const Panels& panels, const float* from, int64_t dims, int columns,
+__device__ __forceinline__ void stage_centroids(const Panels& panels, const float* from, int dims, int columns,
                                                 int valid, bool packed) {
   const int per_row = whole_steps(columns) / 4;
   for (int i = thread_in_block(); i < panels.count * per_row; i += threads_in_block()) {
@@ -95,13 +95,13 @@ __device__ __forceinline__ void stage_centroids(const Panels& panels, const floa
 }
 
 // What is added to a scaled product to make a score: |c_k|^2 or 0; absent centroids never win.
-__device__ __forceinline__ void stage_bias(const Panels& panels, const float* centroids, int64_t dims, int valid,
+__device__ __forceinline__ void stage_bias(const Panels& panels, const float* centroids, int dims, int valid,
                                            bool euclidean) {
   const int lane = lane_in_warp();
   for (int row = thread_in_block() / kWarp; row < panels.count; row += threads_in_block() / kWarp) {
     float norm = 0.0f;
     if (euclidean && row < valid)
-      for (int64_t d = lane; d < dims; d += kWarp) norm += centroids[row * dims + d] * centroids[row * dims + d];
+      for (int d = lane; d < dims; d += kWarp) norm += centroids[row * dims + d] * centroids[row * dims + d];
     norm = warp_sum(norm);
     if (lane == 0) panels.bias[row] = row < valid ? norm : INFINITY;
   }
@@ -160,25 +160,25 @@ __device__ __forceinline__ void multiply(const Rows<T>& points, int first_point,
                    x[i / 2][i % 2]);
     }
 #pragma unroll
-    for (int n = 0; n < 4; ++n)
+    for (int term = kTerms - 1; term >= 0; --term) {
+      uint32_t c[4][1][4];
 #pragma unroll
-      for (int term = kTerms - 1; term >= 0; --term) {
-        uint32_t c[1][4];
-        load_pairs(centroid + (8 * n + term * panels.count) * panels.terms.length, c);
+      for (int n = 0; n < 4; ++n) load_pairs(centroid + (8 * n + term * panels.count) * panels.terms.length, c[n]);
 #pragma unroll
-        for (int other = kPointTerms<T> - 1; other >= 0; --other) {
-          if (term + other >= kTerms) continue;  // below the last bit of the largest product
+      for (int other = kPointTerms<T> - 1; other >= 0; --other) {
+        if (term + other >= kTerms) continue;  // below the last bit of the largest product
 #pragma unroll
-          for (int half = 0; half < 2; ++half)
+        for (int half = 0; half < 2; ++half)
 #pragma unroll
-            for (int m = 0; m < 2; ++m) {
-              const uint32_t(&low)[4] = x[m][0][other], (&high)[4] = x[m][1][other];
-              multiply_add(products.sum[term + other == 0 ? kLarge : kSmall][m][n],
-                           {low[2 * half], high[2 * half], low[2 * half + 1], high[2 * half + 1]},
-                           {c[0][2 * half], c[0][2 * half + 1]});
-            }
-        }
+          for (int i = 0; i < 8; ++i) {  // none waits for the one before
+            const int m = i % 2, n = i / 2;
+            const uint32_t(&low)[4] = x[m][0][other], (&high)[4] = x[m][1][other];
+            multiply_add(products.sum[term + other == 0 ? kLarge : kSmall][m][n],
+                         {low[2 * half], high[2 * half], low[2 * half + 1], high[2 * half + 1]},
+                         {c[n][0][2 * half], c[n][0][2 * half + 1]});
+          }
       }
+    }
   }
 }
 
