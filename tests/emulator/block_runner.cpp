@@ -30,6 +30,9 @@ std::vector<int> ordered(int count, Order order, uint64_t seed) {
   return numbers;
 }
 
+// Ends a thread of a kernel that is given up.
+struct BlockRunner::Abandoned {};
+
 // A stack on which kernel threads run, one after the other as long as they do not wait.
 struct BlockRunner::Fiber {
   explicit Fiber(BlockRunner& runner) {
@@ -63,7 +66,10 @@ void arrived(void* fake, bool in_fiber) {
 #endif
 
 BlockRunner::BlockRunner() : arena_(new std::byte[kSharedMemory]) {}
-BlockRunner::~BlockRunner() = default;
+BlockRunner::~BlockRunner() {
+  closing_ = true;  // the fibers, all idle, return
+  for (const auto& fiber : fibers_) switch_to(*fiber);
+}
 
 void BlockRunner::run(const Grid& grid, dim3 block, Order order, uint64_t seed, const std::function<void()>& body) {
   grid_ = &grid;
@@ -78,7 +84,7 @@ void BlockRunner::run(const Grid& grid, dim3 block, Order order, uint64_t seed, 
     error_ = std::current_exception();
   }
   if (error_ == nullptr) return;
-  abandon_fibers();
+  abandon_threads();
   std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
@@ -190,6 +196,11 @@ bool BlockRunner::release_barrier() {
 }
 
 void BlockRunner::resume(Fiber& fiber) {
+  switch_to(fiber);
+  if (error_ != nullptr) std::rethrow_exception(error_);
+}
+
+void BlockRunner::switch_to(Fiber& fiber) {
 #if defined(__SANITIZE_ADDRESS__)
   void* fake = nullptr;
   leave_for(fiber.bottom, fiber.size, &fake);
@@ -198,14 +209,10 @@ void BlockRunner::resume(Fiber& fiber) {
 #if defined(__SANITIZE_ADDRESS__)
   arrived(fake, false);
 #endif
-  if (error_ != nullptr) std::rethrow_exception(error_);
 }
 
 // Back to the scheduler, until it resumes the fiber that calls.
-void BlockRunner::suspend(State state, const char* place, int line) {
-  current_->state = state;
-  current_->place = place;
-  current_->line = line;
+void BlockRunner::switch_to_scheduler() {
 #if defined(__SANITIZE_ADDRESS__)
   void* fake = nullptr;
   leave_for(scheduler_bottom, scheduler_size, &fake);
@@ -216,21 +223,32 @@ void BlockRunner::suspend(State state, const char* place, int line) {
 #endif
 }
 
+void BlockRunner::suspend(State state, const char* place, int line) {
+  current_->state = state;
+  current_->place = place;
+  current_->line = line;
+  switch_to_scheduler();
+  if (abandoned_) throw Abandoned();
+}
+
 void BlockRunner::fiber_main(Fiber& self) {
 #if defined(__SANITIZE_ADDRESS__)
   arrived(nullptr, true);
 #endif
-  for (;;) {
+  while (!closing_) {
     try {
       run_pending(self);
-    } catch (const boost::context::detail::forced_unwind&) {
-      throw;  // the fiber is being destroyed
+    } catch (const Abandoned&) {
     } catch (...) {
+      current_->state = State::returned;
       error_ = std::current_exception();
     }
     idle_.push_back(&self);
-    suspend(State::returned, "return", 0);
+    switch_to_scheduler();
   }
+#if defined(__SANITIZE_ADDRESS__)
+  leave_for(scheduler_bottom, scheduler_size, nullptr);
+#endif
 }
 
 void BlockRunner::run_pending(Fiber& self) {
@@ -254,11 +272,16 @@ BlockRunner::Fiber& BlockRunner::idle_fiber() {
   return fiber;
 }
 
-// Some are in the middle of a kernel that will not go on.
-void BlockRunner::abandon_fibers() {
+// Frees the fibers that are in the middle of a kernel which will not go on: what they wait for throws.
+void BlockRunner::abandon_threads() {
   pending_ = {};
-  idle_.clear();
-  fibers_.clear();
+  abandoned_ = true;
+  for (Thread& thread : threads_) {
+    if (thread.fiber == nullptr || thread.state == State::returned) continue;
+    current_ = &thread;
+    switch_to(*thread.fiber);
+  }
+  abandoned_ = false;
 }
 
 void BlockRunner::sync_block(const char* file, int line) { suspend(State::at_block, file, line); }

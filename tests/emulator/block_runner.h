@@ -34,6 +34,7 @@ class BlockRunner {
 
  private:
   struct Fiber;
+  struct Abandoned;
   enum class State : uint8_t { ready, at_block, at_warp, returned };
   struct Thread {
     dim3 index;
@@ -62,11 +63,13 @@ class BlockRunner {
   bool meeting_complete(Warp& warp);
   bool release_barrier();
   void resume(Fiber& fiber);
+  void switch_to(Fiber& fiber);
+  void switch_to_scheduler();
   void suspend(State state, const char* place, int line);
   void fiber_main(Fiber& self);
   void run_pending(Fiber& self);
   Fiber& idle_fiber();
-  void abandon_fibers();
+  void abandon_threads();
 
   const Grid* grid_ = nullptr;
   const std::function<void()>* body_ = nullptr;
@@ -76,6 +79,7 @@ class BlockRunner {
   std::span<const int> pending_;  // threads that no fiber has taken yet
   Thread* current_ = nullptr;
   std::exception_ptr error_;
+  bool abandoned_ = false, closing_ = false;
 
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;
