@@ -2,9 +2,9 @@
 
 #include "apps/clusterer.h"
 #include "apps/evaluate.h"
-#include "apps/report.h"
 #include "apps/run.h"
 #include "apps/segmenter.h"
+#include "apps/text_table.h"
 #include "cluster/kmeans.h"
 
 namespace bareseg {

@@ -5,8 +5,8 @@
 #include <numeric>
 #include <vector>
 
-#include "apps/report.h"
 #include "apps/run.h"
+#include "apps/text_table.h"
 #include "data/check.h"
 
 namespace bareseg {

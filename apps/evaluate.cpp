@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "apps/report.h"
 #include "apps/run.h"
 #include "apps/segmenter.h"
+#include "apps/text_table.h"
 #include "engine/file.h"
 
 namespace bareseg {
@@ -64,9 +64,7 @@ int run_evaluate(const EvaluateOptions& o) {
     if (dataset->thing_classes() > 0) {
       std::printf("%s\n", group_table(thing_stuff(histograms[i], match, dataset->thing_classes())).c_str());
     }
-    out["classifiers"].push_back(to_json(scores));
-    out["classifiers"].back()["cluster_classes"] = match;
-    out["classifiers"].back()["histogram"] = histograms[i].counts;
+    out["classifiers"].push_back(to_json(histograms[i], match));
   }
   if (!o.json.empty()) write_file_atomically(o.json, out.dump(2) + "\n");
   return 0;

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <vector>
 
-#include "apps/report.h"
+#include "apps/text_table.h"
 #include "engine/file.h"
 #include "engine/safetensors.h"
 #include "engine/torch_file.h"

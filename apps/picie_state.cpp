@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #include "apps/picie_trainer.h"
-#include "apps/report.h"
+#include "apps/text_table.h"
 
 namespace bareseg {
 namespace {
@@ -66,7 +66,7 @@ void PicieTrainer::finish_epoch() {
     for (size_t view = 0; view < histograms.size(); ++view) {
       const std::vector<int64_t> match = match_clusters(histograms[view], Matching::hungarian);
       const Scores s = score(histograms[view], match);
-      line[concat("view", view + 1)] = to_json(s);
+      line[concat("view", view + 1)] = to_json(histograms[view], match);
       scores_text += concat(", view ", view + 1, " ACC ", fixed(s.accuracy, 2), " mIoU ", fixed(s.mean_iou, 2));
       if (view == 0) {
         miou = s.mean_iou;

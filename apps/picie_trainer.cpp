@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "apps/clusterer.h"
-#include "apps/report.h"
+#include "apps/text_table.h"
 #include "cluster/kmeans.h"
 #include "engine/augment.h"
 

@@ -20,7 +20,9 @@ std::string table(const std::vector<std::vector<std::string>>& rows);
 /// Per-class IoU and recall by name, overall scores last.
 std::string class_table(const Scores& scores, const std::vector<std::string>& names);
 
-/// ACC, mIoU, per-class IoU (null where there is none).
-nlohmann::json to_json(const Scores& scores);
+/// Scores when cluster k stands for class class_of[k], for files that reports are made of: ACC, mIoU, per-class IoU and
+/// recall (null where there is none), cluster_classes (class_of) and histogram (pixels by class and cluster, class by
+/// class).
+nlohmann::json to_json(const Histogram& histogram, const std::vector<int64_t>& class_of);
 
 }  // namespace bareseg

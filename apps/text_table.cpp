@@ -1,4 +1,4 @@
-#include "apps/report.h"
+#include "apps/text_table.h"
 
 #include <algorithm>
 #include <cmath>
@@ -50,10 +50,15 @@ std::string class_table(const Scores& scores, const std::vector<std::string>& na
   return table(rows) + concat("pixel accuracy ", fixed(scores.accuracy, 2), "\n");
 }
 
-nlohmann::json to_json(const Scores& scores) {
-  nlohmann::json iou = nlohmann::json::array();
-  for (const double value : scores.iou) iou.push_back(std::isnan(value) ? nlohmann::json() : nlohmann::json(value));
-  return {{"ACC", scores.accuracy}, {"mIoU", scores.mean_iou}, {"IoU", iou}};
+nlohmann::json to_json(const Histogram& histogram, const std::vector<int64_t>& class_of) {
+  const auto or_null = [](const std::vector<double>& values) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const double value : values) list.push_back(std::isnan(value) ? nlohmann::json() : nlohmann::json(value));
+    return list;
+  };
+  const Scores scores = score(histogram, class_of);
+  return {{"ACC", scores.accuracy},           {"mIoU", scores.mean_iou},     {"IoU", or_null(scores.iou)},
+          {"recall", or_null(scores.recall)}, {"cluster_classes", class_of}, {"histogram", histogram.counts}};
 }
 
 }  // namespace bareseg
