@@ -1,5 +1,6 @@
 #include "apps/data_check.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <numeric>

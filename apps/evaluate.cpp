@@ -1,5 +1,6 @@
 #include "apps/evaluate.h"
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 

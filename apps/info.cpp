@@ -1,5 +1,6 @@
 #include "apps/info.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>

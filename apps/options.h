@@ -1,7 +1,6 @@
 // Options that several commands share, and how they are declared to CLI11: name, help and default once each.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -11,6 +10,10 @@
 #include "engine/backend.h"
 #include "engine/device.h"
 #include "engine/dtype.h"
+
+namespace CLI {
+class App;  // its header takes seconds to compile: only files that declare options include it
+}
 
 namespace bareseg {
 

@@ -1,5 +1,7 @@
 #include "apps/picie.h"
 
+#include <CLI/CLI.hpp>
+
 #include "apps/picie_trainer.h"
 
 namespace bareseg {

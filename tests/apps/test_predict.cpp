@@ -1,6 +1,7 @@
 #include "apps/predict.h"
 
 #include <gtest/gtest.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <set>
