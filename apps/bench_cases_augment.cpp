@@ -36,6 +36,12 @@ BenchCase view_case(const BenchSetup& s, std::vector<int> views) {
 void add_augment_cases(std::vector<BenchKernel>& list) {
   list.push_back({"augment/view1", kBenchFloats, [](const BenchSetup& s) { return view_case(s, {0}); }});
   list.push_back({"augment/view2", kBenchFloats, [](const BenchSetup& s) { return view_case(s, {1}); }});
+  list.push_back({"normalize_images", kBenchFloats, [](const BenchSetup& s) -> BenchCase {
+                    const Tensor images = pictures(s);
+                    Tensor y = s.empty(images.shape());
+                    return {concat(images.shape()), images.bytes() + y.bytes(), 0.0,
+                            [=]() mutable { s.on().normalize_images(images, y); }};
+                  }});
   list.push_back({"augment/both", kBenchFloats, [](const BenchSetup& s) { return view_case(s, {0, 1}); }});
 }
 

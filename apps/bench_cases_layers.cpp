@@ -75,6 +75,16 @@ void add_pool(std::vector<BenchKernel>& list) {
                   }});
 }
 
+void add_channels(std::vector<BenchKernel>& list) {
+  // Half of the channels of a U-Net's first stage up.
+  list.push_back(
+      {"copy_channels", kBenchFloats, [](const BenchSetup& s) -> BenchCase {
+         const Tensor x = s.normal({s.batch, 160, 160, 64});
+         Tensor y = s.empty({s.batch, 160, 160, 128});
+         return {concat(x.shape()), 2 * x.bytes(), 0.0, [=]() mutable { s.on().copy_channels(x, 0, 64, y, 64); }};
+       }});
+}
+
 void add_resize(std::vector<BenchKernel>& list) {
   // The decoder's last step up.
   list.push_back({"resize_bilinear/add", kBenchFloats, [](const BenchSetup& s) -> BenchCase {
@@ -120,6 +130,7 @@ void add_crop(std::vector<BenchKernel>& list) {
 void add_layer_cases(std::vector<BenchKernel>& list) {
   for (const bool residual : {false, true}) add_norm(list, residual);
   add_pool(list);
+  add_channels(list);
   add_resize(list);
   add_crop(list);
 }

@@ -47,6 +47,7 @@ void add_maps(std::vector<BenchKernel>& list) {
   map("relu_backward", 2, Result::map, [](const Maps& m) { m.on().relu_backward(m.a, m.b, m.y); });
   map("multiply", 1, Result::map, [](const Maps& m) { m.on().multiply(m.a, m.one, 0.5f, m.y); });
   map("spread", 0, Result::map, [](const Maps& m) { m.on().spread(m.one, 0.5f, m.y); });
+  map("dropout", 1, Result::map, [](const Maps& m) { m.on().dropout(m.a, 0.5f, 1, 2, m.y); });
   map("sum", 1, Result::number, [](const Maps& m) { m.on().sum(m.a, 1.0f, m.y); });
   map("sum_rows", 1, Result::channels, [](const Maps& m) { m.on().sum_rows(m.a, m.y); });
   map("mse", 2, Result::number, [](const Maps& m) { m.on().mse(m.a, m.b, m.y); });

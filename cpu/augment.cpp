@@ -21,6 +21,11 @@ NormalTable make_normal_table() {
   return table;
 }
 
+const NormalTable& normal_table() {
+  static const NormalTable table = make_normal_table();
+  return table;
+}
+
 // Buffers of one thread, reused from image to image.
 struct Scratch {
   std::vector<uint8_t> coloured, resized;
@@ -116,7 +121,7 @@ void augment_image(const uint8_t* image, int64_t side, const AugmentParams& p, A
 
 void CpuBackend::augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
                          Tensor& y) {
-  static const NormalTable normal = make_normal_table();
+  const NormalTable& normal = normal_table();
   const int64_t count = images.dim(0), side = images.dim(1), out_side = y.dim(1);
   const uint8_t* in = images.data<uint8_t>();
   dispatch_float(y.dtype(), [&](auto zero) {
@@ -129,6 +134,22 @@ void CpuBackend::augment(const Tensor& images, std::span<const AugmentParams> pa
       for (int64_t n = 0; n < count; ++n) {
         augment_image(in + n * side * side * kChannels, side, params[static_cast<size_t>(n)], o.shape, out_side, normal,
                       scratch, out + n * out_side * out_side * kChannels);
+      }
+    }
+  });
+}
+
+void CpuBackend::normalize_images(const Tensor& images, Tensor& y) {
+  const NormalTable& normal = normal_table();
+  const int64_t pixels = images.count() / kChannels;
+  const uint8_t* in = images.data<uint8_t>();
+  dispatch_float(y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* out = y.data<T>();
+#pragma omp parallel for
+    for (int64_t i = 0; i < pixels; ++i) {
+      for (int64_t c = 0; c < kChannels; ++c) {
+        out[kChannels * i + c] = T(normal[static_cast<size_t>(c)][in[kChannels * i + c]]);
       }
     }
   });

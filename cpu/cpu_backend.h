@@ -39,6 +39,7 @@ class CpuBackend final : public Backend {
   void sum(const Tensor& x, float scale, Tensor& y) override;
   void mse(const Tensor& x, const Tensor& target, Tensor& y) override;
   void mse_backward(const Tensor& dy, const Tensor& x, const Tensor& target, Tensor& dx) override;
+  void dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) override;
 
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o, Tensor& y) override;
   void conv2d_backward_data(const Tensor& dy, const Tensor& w, const ConvOptions& o, Tensor& dx) override;
@@ -58,6 +59,7 @@ class CpuBackend final : public Backend {
   void l2_normalize(const Tensor& x, Tensor& y, Tensor& inv_norm, float eps) override;
   void l2_normalize_backward(const Tensor& dy, const Tensor& y, const Tensor& inv_norm, float eps, Tensor& dx) override;
 
+  void copy_channels(const Tensor& x, int64_t from, int64_t channels, Tensor& y, int64_t to) override;
   void max_pool(const Tensor& x, const PoolOptions& o, Tensor& y, Tensor& place) override;
   void max_pool_backward(const Tensor& dy, const Tensor& place, const PoolOptions& o, Tensor& dx) override;
   void resize_bilinear(const Tensor& x, const Tensor& addend, Tensor& y) override;
@@ -84,6 +86,7 @@ class CpuBackend final : public Backend {
 
   void augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
                Tensor& y) override;
+  void normalize_images(const Tensor& images, Tensor& y) override;
 
   void sgd(std::span<const OptimSlot> slots, const SgdStep& step) override;
   void adam(std::span<const OptimSlot> slots, const AdamStep& step) override;

@@ -5,6 +5,7 @@
 #include "cpu/cpu_backend.h"
 #include "cpu/load_store.h"
 #include "cpu/vectorize.h"
+#include "engine/philox.h"
 
 namespace bareseg {
 namespace {
@@ -154,6 +155,24 @@ void CpuBackend::mse_backward(const Tensor& dy, const Tensor& x, const Tensor& t
     T* out = dx.data<T>();
     for_blocks(x.count(), [=](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) store(out + i, by * (load(a + i) - load(b + i)));
+    });
+  });
+}
+
+void CpuBackend::dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) {
+  const float scale = 1.0f / (1.0f - p);
+  dispatch_float(y.dtype(), [&](auto type) {
+    using T = decltype(type);
+    const T* in = x.data<T>();
+    T* out = y.data<T>();
+    for_blocks(y.count(), [=](int64_t begin, int64_t end) {  // blocks begin at multiples of 4
+      for (int64_t i = begin; i < end; i += 4) {
+        const Philox4 words = philox(seed, subsequence, static_cast<uint64_t>(i / 4));
+        const uint32_t word[4] = {words.x, words.y, words.z, words.w};
+        for (int64_t k = i; k < std::min(i + 4, end); ++k) {
+          store(out + k, unit_float(word[k - i]) >= p ? scale * load(in + k) : 0.0f);
+        }
+      }
     });
   });
 }

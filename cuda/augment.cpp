@@ -28,4 +28,11 @@ void KernelBackend::augment(const Tensor& images, std::span<const AugmentParams>
   });
 }
 
+void KernelBackend::normalize_images(const Tensor& images, Tensor& y) {
+  dispatch_float(y.dtype(), [&](auto type) {
+    using T = decltype(type);
+    bareseg::normalize_images(stream(y.device()), images.data<uint8_t>(), y.count(), y.data<T>());
+  });
+}
+
 }  // namespace bareseg

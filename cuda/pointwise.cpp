@@ -92,6 +92,13 @@ void KernelBackend::mse_backward(const Tensor& dy, const Tensor& x, const Tensor
   });
 }
 
+void KernelBackend::dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) {
+  dispatch_float(y.dtype(), [&](auto type) {
+    using T = decltype(type);
+    bareseg::dropout(stream(y.device()), x.data<T>(), p, seed, subsequence, y.data<T>(), y.count());
+  });
+}
+
 void KernelBackend::sum_rows(const Tensor& x, Tensor& y) {
   const int64_t cols = y.count(), rows = x.count() / std::max<int64_t>(cols, 1);
   const Tensor partials = scratch_doubles(sum_rows_parts(rows, cols) * cols, x.device());

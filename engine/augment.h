@@ -1,4 +1,4 @@
-// The augmentation of a batch, checked: the one door to Backend::augment.
+// How images become the network's input, checked: the one door to Backend::augment and normalize_images.
 #pragma once
 
 #include <span>
@@ -18,5 +18,14 @@ namespace bareseg {
 /// @throws Error on any other argument.
 Tensor augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side,
                DType dtype = kFloat32);
+
+/// Pixels as the network's input, without any change of colour or shape: (value / 255 - mean) / std per channel.
+/// Outside the graph.
+///
+/// @param images  uint8 [N, H, W, 3], RGB.
+/// @param dtype   float32 or bfloat16.
+/// @return        dtype [N, H, W, 3] on the device of images.
+/// @throws Error on any other argument.
+Tensor normalize_images(const Tensor& images, DType dtype = kFloat32);
 
 }  // namespace bareseg

@@ -52,11 +52,11 @@ NoGrad::NoGrad() : before_(std::exchange(enabled, false)) {}
 NoGrad::~NoGrad() { enabled = before_; }
 bool grad_enabled() { return enabled; }
 
-bool needs_graph(std::initializer_list<Tensor> inputs) {
+bool needs_graph(const std::vector<Tensor>& inputs) {
   return enabled && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
 }
 
-Tensor record(const char* op, std::initializer_list<Tensor> inputs, Tensor y, BackwardFn backward) {
+Tensor record(const char* op, const std::vector<Tensor>& inputs, Tensor y, BackwardFn backward) {
   if (!needs_graph(inputs)) return y;
   auto node = std::make_shared<Node>();
   node->op = op;

@@ -44,11 +44,11 @@ class NoGrad {
 bool grad_enabled();
 
 /// True when an op on these inputs must record a closure (and keep what the closure needs).
-bool needs_graph(std::initializer_list<Tensor> inputs);
+bool needs_graph(const std::vector<Tensor>& inputs);
 
 /// Returns y as the result of `op` on `inputs`: part of the graph when needs_graph(inputs), else y itself.
 /// The closure must not hold the returned tensor, only y as it was before: else it would own itself.
-Tensor record(const char* op, std::initializer_list<Tensor> inputs, Tensor y, BackwardFn backward);
+Tensor record(const char* op, const std::vector<Tensor>& inputs, Tensor y, BackwardFn backward);
 
 /// Adds d loss / d leaf to the gradient of every leaf below `loss`, then frees the graph.
 /// @param loss  float tensor with one element, result of recorded ops.

@@ -93,6 +93,9 @@ class Backend {
   virtual void mse(const Tensor& x, const Tensor& target, Tensor& y) = 0;  // y [1] = mean((x - target)^2)
   virtual void mse_backward(const Tensor& dy, const Tensor& x, const Tensor& target, Tensor& dx) = 0;
 
+  // y[i] = x[i] / (1 - p) where unit_float(word i % 4 of philox(seed, subsequence, i / 4)) >= p, else 0.
+  virtual void dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) = 0;
+
   // Convolution. x [N, H, W, I], w [O, K, K, I / groups] in float32 (converted to x's dtype for the product),
   // bias float32 [O] or undefined, y [N, OH, OW, O].
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o, Tensor& y) = 0;
@@ -120,6 +123,10 @@ class Backend {
   virtual void l2_normalize(const Tensor& x, Tensor& y, Tensor& inv_norm, float eps) = 0;  // inv_norm float32 [R]
   virtual void l2_normalize_backward(const Tensor& dy, const Tensor& y, const Tensor& inv_norm, float eps,
                                      Tensor& dx) = 0;
+
+  // `channels` channels of every pixel of x [N, H, W, C] from channel `from` on become those of y [N, H, W, D] from
+  // channel `to` on; the others of y stay as they are.
+  virtual void copy_channels(const Tensor& x, int64_t from, int64_t channels, Tensor& y, int64_t to) = 0;
 
   // Pooling and resampling of [N, H, W, C]. `place` uint8, shape of y: index of the maximum in its window, row-major;
   // the first of equals.
@@ -167,6 +174,10 @@ class Backend {
   // y float [N, T, T, 3], normalised.
   virtual void augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
                        Tensor& y) = 0;
+
+  // images uint8 [N, H, W, 3] -> y float, same shape: normal_value() of engine/augment_math.h, bit-equal between
+  // backends.
+  virtual void normalize_images(const Tensor& images, Tensor& y) = 0;
 
   // In-place steps over all parameters at once.
   virtual void sgd(std::span<const OptimSlot> slots, const SgdStep& step) = 0;

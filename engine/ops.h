@@ -6,6 +6,7 @@
 
 #include "engine/autograd.h"
 #include "engine/backend.h"
+#include "engine/random.h"
 #include "engine/tensor.h"
 
 namespace bareseg {
@@ -25,6 +26,9 @@ Tensor mean(const Tensor& x);
 Tensor mse_loss(const Tensor& x, const Tensor& target);
 /// The same values as float32 or bfloat16 (rounded to nearest even).
 Tensor cast(const Tensor& x, DType dtype);
+/// Each element 0 with probability p, else divided by 1 - p (torch.nn.functional.dropout in training). Element i is
+/// kept where the i-th word of the stream `random`, whose position does not matter, makes a number of at least p.
+Tensor dropout(const Tensor& x, float p, const Random& random);
 /// The same elements under another shape; at most one size may be -1 and is worked out. Shares memory.
 Tensor reshape(const Tensor& x, std::initializer_list<int64_t> shape);
 
@@ -40,6 +44,13 @@ Tensor reshape(const Tensor& x, std::initializer_list<int64_t> shape);
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& options = {});
 /// Maximum of each window; padding never wins. x [N, H, W, C], kernel^2 <= 256, padding <= kernel / 2.
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
+
+// ---- channels (ops_channels.cpp) ----
+
+/// The maps [N, H, W, C_i], at least one, side by side: [N, H, W, sum of C_i] in their order.
+Tensor concat_channels(const std::vector<Tensor>& maps);
+/// The mean over all pixels of each sample, torch's adaptive_avg_pool2d to 1: x [N, H, W, C] -> [N, 1, 1, C].
+Tensor global_avg_pool(const Tensor& x);
 
 // ---- normalisation (ops_norm.cpp) ----
 

@@ -101,6 +101,18 @@ Tensor cast(const Tensor& x, DType dtype) {
   return record("cast", {x}, y, [from = x.dtype()](const Tensor& dy) -> Grads { return {cast(dy, from)}; });
 }
 
+Tensor dropout(const Tensor& x, float p, const Random& random) {
+  check_float("dropout", x);
+  BS_CHECK(p >= 0.0f && p < 1.0f, "dropout: p must lie in [0, 1), got ", p);
+  const auto masked = [p, seed = random.seed(), subsequence = random.subsequence()](const Tensor& from) {
+    Tensor to = Tensor::empty_like(from);
+    backend(from.device()).dropout(from, p, seed, subsequence, to);
+    return to;
+  };
+  // The mask is drawn again instead of being kept.
+  return record("dropout", {x}, masked(x), [masked](const Tensor& dy) -> Grads { return {masked(dy)}; });
+}
+
 Tensor reshape(const Tensor& x, std::initializer_list<int64_t> shape) {
   std::vector<int64_t> dims(shape);
   int64_t known = 1, unknown = -1;

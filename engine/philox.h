@@ -32,4 +32,7 @@ BS_HOST_DEVICE inline Philox4 philox(uint64_t seed, uint64_t subsequence, uint64
                        static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32));
 }
 
+/// Uniform in [0, 1): the upper 24 bits of a word.
+BS_HOST_DEVICE inline float unit_float(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+
 }  // namespace bareseg

@@ -5,8 +5,6 @@
 #include <numeric>
 #include <utility>
 
-#include "engine/philox.h"
-
 namespace bareseg {
 namespace {
 

@@ -6,12 +6,21 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/philox.h"
 #include "engine/tensor.h"
 
 namespace bareseg {
 
 /// Names of the streams in use, so that no two purposes share numbers.
-enum class Draws : uint64_t { weights = 1, permutation = 2, kmeans = 3, scenes = 4, test = 5 };
+enum class Draws : uint64_t {
+  weights = 1,
+  permutation = 2,
+  kmeans = 3,
+  scenes = 4,
+  test = 5,
+  dropout = 6,
+  augmentation = 7,
+};
 
 /// A stream of numbers with its own subsequence. Cheap to copy; the position is the number of words drawn.
 class Random {
@@ -28,9 +37,13 @@ class Random {
     return other;
   }
 
+  /// What philox() is told of this stream.
+  uint64_t seed() const { return seed_; }
+  uint64_t subsequence() const { return subsequence_; }
+
   uint32_t next_u32();
   /// Uniform in [0, 1) with 24 random bits.
-  float uniform() { return static_cast<float>(next_u32() >> 8) * 0x1p-24f; }
+  float uniform() { return unit_float(next_u32()); }
   float uniform(float low, float high) { return low + (high - low) * uniform(); }
   /// Standard normal (Box-Muller).
   float normal();

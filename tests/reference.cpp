@@ -95,6 +95,13 @@ Array mse_loss(const Array& x, const Array& target) {
   return mean(square);
 }
 
+Array dropout(const Array& x, double p, const std::vector<float>& uniforms) {
+  Array y = x;
+  for (int64_t i = 0; i < x.shape.count(); ++i)
+    y[i] = static_cast<double>(uniforms[at(i)]) >= p ? x[i] / (1.0 - p) : 0.0;
+  return y;
+}
+
 Array cast(const Array& x, DType dtype) {
   Array y = x;
   for (double& value : y.values) {
@@ -144,6 +151,29 @@ Array max_pool2d(const Array& x, const PoolOptions& o) {
       }
     }
     y[offset(y.shape, n, h, v, c)] = best;
+  });
+  return y;
+}
+
+Array concat_channels(const std::vector<Array>& maps) {
+  int64_t channels = 0;
+  for (const Array& x : maps) channels += x.shape.dim(3);
+  Array y = zeros({maps[0].shape.dim(0), maps[0].shape.dim(1), maps[0].shape.dim(2), channels});
+  int64_t first = 0;
+  for (const Array& x : maps) {
+    for_each(x.shape, [&](int64_t n, int64_t h, int64_t w, int64_t c) {
+      y[offset(y.shape, n, h, w, first + c)] = x[offset(x.shape, n, h, w, c)];
+    });
+    first += x.shape.dim(3);
+  }
+  return y;
+}
+
+Array global_avg_pool(const Array& x) {
+  Array y = zeros({x.shape.dim(0), 1, 1, x.shape.dim(3)});
+  const double pixels = static_cast<double>(x.shape.dim(1) * x.shape.dim(2));
+  for_each(x.shape, [&](int64_t n, int64_t h, int64_t w, int64_t c) {
+    y[offset(y.shape, n, 0, 0, c)] += x[offset(x.shape, n, h, w, c)] / pixels;
   });
   return y;
 }

@@ -32,12 +32,17 @@ Array scale(const Array& x, double factor);
 Array sum(const Array& x);
 Array mean(const Array& x);
 Array mse_loss(const Array& x, const Array& target);
+/// Element i kept where uniforms[i] >= p.
+Array dropout(const Array& x, double p, const std::vector<float>& uniforms);
 /// Rounded to the nearest value of a float dtype, ties to even.
 Array cast(const Array& x, DType dtype);
 
 /// x [N, H, W, I], w [O, K, K, I / groups], bias [O] or undefined.
 Array conv2d(const Array& x, const Array& w, const Array& bias, const ConvOptions& o);
 Array max_pool2d(const Array& x, const PoolOptions& o);
+
+Array concat_channels(const std::vector<Array>& maps);
+Array global_avg_pool(const Array& x);
 
 /// Updates running_mean and running_var in training, as ops.h says.
 Array batch_norm(const Array& x, const Array& weight, const Array& bias, Array& running_mean, Array& running_var,

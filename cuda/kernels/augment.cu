@@ -13,6 +13,8 @@
 // Ladder: bench/ladder/augment.
 #include "cuda/kernels/augment.h"
 
+#include <algorithm>
+
 #include "cuda/kernels/augment_stages.cuh"
 
 namespace bareseg {
@@ -181,6 +183,25 @@ __global__ void __launch_bounds__(kThreads)
     store_resized<N>(interleaved_of(scratch, b, o.image), b, o, w.flip_vertical, normal, y);
 }
 
+// Network inputs of interleaved pixels, N neighbouring values per thread.
+struct ColourStatistics {
+  float mean[3], deviation[3];
+};
+template <int N, typename T>
+__global__ void __launch_bounds__(kThreads)
+    normalize_kernel(const uint8_t* __restrict__ values, ColourStatistics colours, int64_t n, T* __restrict__ y) {
+  const int64_t i = (int64_t{blockIdx.x} * kThreads + threadIdx.x) * N;
+  if (i >= n) return;
+  const Pack<uint8_t, N> pack = load_pack<N>(values + i);
+  float v[N];
+#pragma unroll
+  for (int k = 0; k < N; ++k) {
+    const auto c = static_cast<int>((i + k) % 3);
+    v[k] = normal_value(pack[k], colours.mean[c], colours.deviation[c]);
+  }
+  store_floats<N>(y + i, v);
+}
+
 }  // namespace
 
 void augment_luma(Stream stream, const AugmentBatch& b, int64_t* parts) {
@@ -213,6 +234,20 @@ void augment_steps(Stream stream, const AugmentBatch& b, bool blur, uint8_t* scr
   });
 }
 
+template <typename T>
+void normalize_images(Stream stream, const uint8_t* values, int64_t n, T* y) {
+  ColourStatistics colours;
+  std::copy_n(kImageMean, 3, colours.mean);
+  std::copy_n(kImageStd, 3, colours.deviation);
+  constexpr int kWide = kPack<T>;
+  if (n % kWide == 0 && aligned_for_packs(values) && aligned_for_packs(y))
+    launch(normalize_kernel<kWide, T>, {ceil_div(n / kWide, kThreads), kThreads}, stream, values, colours, n, y);
+  else
+    launch(normalize_kernel<1, T>, {ceil_div(n, kThreads), kThreads}, stream, values, colours, n, y);
+}
+
+template void normalize_images(Stream, const uint8_t*, int64_t, float*);
+template void normalize_images(Stream, const uint8_t*, int64_t, bfloat16*);
 template void augment_tiles(Stream, const AugmentBatch&, const AugmentTile&, float*);
 template void augment_tiles(Stream, const AugmentBatch&, const AugmentTile&, bfloat16*);
 template void augment_steps(Stream, const AugmentBatch&, bool, uint8_t*, uint8_t*, float*);

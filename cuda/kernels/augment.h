@@ -79,6 +79,10 @@ void augment_luma(Stream stream, const AugmentBatch& batch, int64_t* parts);
 template <typename T>
 void augment_tiles(Stream stream, const AugmentBatch& batch, const AugmentTile& tile, T* y);
 
+/// y[i] = normal value of values[i], colour by colour in turn; n elements. T float or bfloat16.
+template <typename T>
+void normalize_images(Stream stream, const uint8_t* values, int64_t n, T* y);
+
 /// Bytes of each of the two scratch memories of augment_steps(), which begin at multiples of 16 bytes.
 inline int64_t augment_scratch_bytes(const AugmentBatch& b) {
   const int64_t row = ceil_div(b.side, 4) * 4, width = row > b.out_side ? row : b.out_side;

@@ -14,6 +14,7 @@
 
 #include "cuda/device/pack.cuh"
 #include "cuda/device/warp.cuh"
+#include "engine/philox.h"
 
 namespace bareseg {
 namespace {
@@ -104,6 +105,30 @@ struct Spread {
     const float by = load_scalar(value) * scale;
 #pragma unroll
     for (int j = 0; j < N; ++j) v[j] = by;
+  }
+};
+
+// Packs begin at multiples of 4 elements, of which one block of philox makes the words.
+template <typename T>
+struct Dropout {
+  const T* x;
+  float p, scale;
+  uint64_t seed, subsequence;
+  template <int N>
+  __device__ __forceinline__ void get(int64_t i, float (&v)[N]) const {
+    static_assert(N == 1 || N % 4 == 0);
+    load_floats(x + i, v);
+#pragma unroll
+    for (int j = 0; j < N; j += 4) {
+      const Philox4 words = philox(seed, subsequence, static_cast<uint64_t>((i + j) / 4));
+      const uint32_t word[4] = {words.x, words.y, words.z, words.w};
+      if constexpr (N == 1) {
+        v[0] = unit_float(word[i % 4]) >= p ? scale * v[0] : 0.0f;
+      } else {
+#pragma unroll
+        for (int k = 0; k < 4; ++k) v[j + k] = unit_float(word[k]) >= p ? scale * v[j + k] : 0.0f;
+      }
+    }
   }
 };
 
@@ -309,6 +334,11 @@ void mse_backward(Stream stream, DeviceScalar dy, float scale, const T* x, const
   map<kPack<T>>(stream, Zip<T, ScaledDifference>{x, target, {dy, scale}}, aligned_for_packs(x, target), dx, n);
 }
 
+template <typename T>
+void dropout(Stream stream, const T* x, float p, uint64_t seed, uint64_t subsequence, T* y, int64_t n) {
+  map<kPack<T>>(stream, Dropout<T>{x, p, 1.0f / (1.0f - p), seed, subsequence}, aligned_for_packs(x), y, n);
+}
+
 int64_t sum_partials(int64_t n) { return std::clamp(n / (kThreads * 32), int64_t{1}, kMaxSumBlocks); }
 
 template <typename T>
@@ -375,6 +405,9 @@ template void spread(Stream, DeviceScalar, float, float*, int64_t);
 template void spread(Stream, DeviceScalar, float, bfloat16*, int64_t);
 template void mse_backward(Stream, DeviceScalar, float, const float*, const float*, float*, int64_t);
 template void mse_backward(Stream, DeviceScalar, float, const bfloat16*, const bfloat16*, bfloat16*, int64_t);
+
+template void dropout(Stream, const float*, float, uint64_t, uint64_t, float*, int64_t);
+template void dropout(Stream, const bfloat16*, float, uint64_t, uint64_t, bfloat16*, int64_t);
 
 template void sum(Stream, const float*, int64_t, double, double*, float*);
 template void sum(Stream, const bfloat16*, int64_t, double, double*, bfloat16*);

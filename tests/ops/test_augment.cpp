@@ -221,6 +221,26 @@ TEST_P(OpTest, AugmentWithoutTransformsIsTheNormalisedImage) {
   }
 }
 
+TEST_P(OpTest, NormalizeImagesGivesTheBitsOfAugment) {
+  for (const int64_t side : {1, 7, 32, 33}) {
+    const Tensor images = labels({3, side, side, 3}, 256, kUInt8);
+    const std::vector<AugmentParams> none(3);
+    for (const DType dtype : {kFloat32, kBFloat16}) {
+      EXPECT_EQ(reference::from(normalize_images(images, dtype)).values,
+                reference::from(augment(images, none, {}, side, dtype)).values)
+          << side << " " << dtype;
+    }
+  }
+  // Any shape: the pixels of a row of 35 are those of 5 x 7.
+  const Tensor row = labels({1, 1, 35, 3}, 256, kUInt8);
+  EXPECT_EQ(normalize_images(row).to_vector<float>(), normalize_images(row.view({1, 5, 7, 3})).to_vector<float>());
+  EXPECT_EQ(normalize_images(misaligned(row)).to_vector<float>(), normalize_images(row).to_vector<float>());
+  EXPECT_EQ(normalize_images(Tensor::zeros({0, 4, 5, 3}, kUInt8, device())).count(), 0);
+  EXPECT_ERROR(normalize_images(normal({1, 4, 4, 3})), "normalize_images: images must be uint8 [N, H, W, 3]");
+  EXPECT_ERROR(normalize_images(labels({1, 4, 4, 1}, 9, kUInt8)), "got uint8 [1, 4, 4, 1]");
+  EXPECT_ERROR(normalize_images(row, kInt32), "dtype must be float32 or bfloat16, got int32");
+}
+
 TEST(Augment, RefusesWrongArguments) {
   const Tensor images = Tensor::zeros({2, 8, 8, 3}, kUInt8);
   std::vector<AugmentParams> params(2, AugmentParams{.window = {.height = 8, .width = 8}});

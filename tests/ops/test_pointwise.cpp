@@ -70,6 +70,34 @@ TEST_P(OpTest, Scale) {
   EXPECT_ERROR(scale(labels({2}, 3), 2.0f), "scale: x must be float32 or bfloat16, got int32");
 }
 
+TEST_P(OpTest, Dropout) {
+  const Random random(7, Draws::dropout, 3);
+  for (const DType dtype : kFloats) {
+    for (const Shape& shape : kOdd) {
+      for (const float p : {0.0f, 0.1f, 0.5f}) {
+        SCOPED_TRACE(testing::Message() << shape << " " << dtype << " p " << p);
+        const Tensor x = normal(shape, dtype);
+        Random draws = random;
+        std::vector<float> uniforms;
+        for (int64_t i = 0; i < x.count(); ++i) uniforms.push_back(draws.uniform());
+        const auto op = [&](const Tensor& t) { return dropout(t, p, random); };
+        const auto expected = [&](const reference::Array& t) { return reference::dropout(t, double{p}, uniforms); };
+        EXPECT_CLOSE(op(x), expected(reference::from(x)), tolerance(dtype));
+        EXPECT_GRADIENT(op, expected, x, tolerance(dtype));
+        EXPECT_CLOSE(op(misaligned(x)), expected(reference::from(x)), tolerance(dtype));
+      }
+    }
+  }
+  const Tensor x = normal({7, 33});
+  const auto values = [&](const Random& r) { return dropout(x, 0.5f, r).to_vector<float>(); };
+  EXPECT_EQ(values(random), values(Random(7, Draws::dropout, 3)));
+  EXPECT_NE(values(random), values(Random(8, Draws::dropout, 3)));
+  EXPECT_NE(values(random), values(Random(7, Draws::dropout, 4)));
+  EXPECT_ERROR(dropout(x, 1.0f, random), "dropout: p must lie in [0, 1), got 1");
+  EXPECT_ERROR(dropout(x, -0.5f, random), "got -0.5");
+  EXPECT_ERROR(dropout(labels({2}, 3), 0.5f, random), "dropout: x must be float32 or bfloat16, got int32");
+}
+
 TEST_P(OpTest, SumAndMean) {
   for (const DType dtype : kFloats) {
     for (const Shape& shape : kOdd) {
