@@ -38,6 +38,8 @@ class BatchNorm : public Module {
     Tensor residual = {};  // added before the ReLU
   };
   Tensor forward(const Tensor& x, const Fused& fused);
+  /// Batches seen in training.
+  int64_t batches_tracked() const { return *batches_.data<int64_t>(); }
 
  private:
   Tensor weight_, bias_, running_mean_, running_var_;

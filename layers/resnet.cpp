@@ -26,7 +26,9 @@ ResidualBlock::ResidualBlock(const Options& o, const ModuleOptions& module, uint
     const Conv2d::Options conv{.in = layer.in,
                                .out = layer.out,
                                .kernel = layer.kernel,
-                               .conv = {.stride = layer.stride, .padding = layer.kernel / 2}};
+                               .conv = {.stride = layer.stride,
+                                        .padding = layer.kernel / 2 * o.dilation,
+                                        .dilation = layer.kernel > 1 ? o.dilation : 1}};
     convs_.push_back(std::make_unique<Conv2d>(conv, weights(module, part), module.device));
     norms_.push_back(std::make_unique<BatchNorm>(layer.out, module.device));
     child(concat("conv", convs_.size()), *convs_.back());
@@ -47,9 +49,11 @@ Tensor ResidualBlock::forward(const Tensor& x) {
   return norms_.back()->forward(convs_.back()->forward(y), {.relu = true, .residual = residual});
 }
 
-ResNet::ResNet(int depth, const ModuleOptions& module, uint64_t& part) : bn1_(64, module.device) {
+ResNet::ResNet(int depth, const ModuleOptions& module, uint64_t& part, int output_stride) : bn1_(64, module.device) {
   BS_CHECK(depth == 18 || depth == 34 || depth == 50 || depth == 101, "ResNet: depth must be 18, 34, 50 or 101, got ",
            depth);
+  BS_CHECK(output_stride == 8 || output_stride == 16 || output_stride == 32,
+           "ResNet: output_stride must be 8, 16 or 32, got ", output_stride);
   const bool bottleneck = depth >= 50;
   const std::array<int, 4> blocks = depth == 18    ? std::array{2, 2, 2, 2}
                                     : depth == 101 ? std::array{3, 4, 23, 3}
@@ -58,12 +62,17 @@ ResNet::ResNet(int depth, const ModuleOptions& module, uint64_t& part) : bn1_(64
   conv1_ = std::make_unique<Conv2d>(stem, weights(module, part), module.device);
   child("conv1", *conv1_);
   child("bn1", bn1_);
-  int64_t in = 64;
+  int64_t in = 64, dilation = 1;
   for (size_t s = 0; s < layers_.size(); ++s) {
     Stage& stage = layers_[s];
+    const bool strided = s > 0 && (4 << s) <= output_stride, dilated = s > 0 && !strided;
     for (int b = 0; b < blocks[s]; ++b) {
-      const ResidualBlock::Options block{
-          .in = in, .width = int64_t{64} << s, .stride = s > 0 && b == 0 ? 2 : 1, .bottleneck = bottleneck};
+      const ResidualBlock::Options block{.in = in,
+                                         .width = int64_t{64} << s,
+                                         .stride = strided && b == 0 ? 2 : 1,
+                                         .dilation = dilation,
+                                         .bottleneck = bottleneck};
+      if (dilated && b == 0) dilation *= 2;  // from the block on that follows the missing stride
       stage.blocks.push_back(std::make_unique<ResidualBlock>(block, module, part));
       stage.child(std::to_string(b), *stage.blocks.back());
       in = block.out();

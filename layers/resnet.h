@@ -15,6 +15,7 @@ class ResidualBlock : public Module {
  public:
   struct Options {
     int64_t in = 0, width = 0, stride = 1;
+    int64_t dilation = 1;  // of the 3x3 convolutions
     bool bottleneck = false;
     int64_t out() const { return bottleneck ? 4 * width : width; }
   };
@@ -32,10 +33,13 @@ class ResidualBlock : public Module {
 
 class ResNet : public Module {
  public:
-  /// depth 18, 34, 50 or 101. Draws weights from parts `part` onwards and advances it.
-  ResNet(int depth, const ModuleOptions& module, uint64_t& part);
+  /// depth 18, 34, 50 or 101; output_stride 8, 16 or 32. Stages that would go beyond that stride are dilated instead,
+  /// as by torchvision's replace_stride_with_dilation, for all depths. Draws weights from parts `part` onwards and
+  /// advances it.
+  ResNet(int depth, const ModuleOptions& module, uint64_t& part, int output_stride = 32);
 
-  /// x float [N, H, W, 3], normalised RGB, H and W > 0. Returns res2 to res5, at strides 4, 8, 16 and 32 (rounded up).
+  /// x float [N, H, W, 3], normalised RGB, H and W > 0. Returns res2 to res5, at strides 4, 8, 16 and 32 (rounded up),
+  /// or output_stride where that is less.
   std::array<Tensor, 4> forward(const Tensor& x);
   /// Channels of res2 to res5.
   const std::array<int64_t, 4>& channels() const { return channels_; }

@@ -7,57 +7,12 @@
 #include "layers/fpn.h"
 #include "layers/optim.h"
 #include "tests/devices.h"
+#include "tests/layers/hashed.h"
 
 namespace bareseg {
 namespace {
 
 constexpr int64_t kBatch = 2, kSide = 64, kCells = kSide / 4, kClasses = 5, kDims = 128;
-
-/// The script's `hashed`: FNV-1a of the name, then splitmix64's output function.
-std::vector<uint64_t> hashed(const std::string& name, int64_t count) {
-  uint64_t seed = 0xcbf29ce484222325u;
-  for (const char c : name) seed = (seed ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-  std::vector<uint64_t> values;
-  for (int64_t i = 1; i <= count; ++i) {
-    uint64_t z = seed + static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    values.push_back(z ^ z >> 31);
-  }
-  return values;
-}
-
-std::vector<float> uniform(const std::string& name, int64_t count, double low, double high) {
-  std::vector<float> values;
-  for (const uint64_t hash : hashed(name, count)) {
-    values.push_back(static_cast<float>(low + (high - low) * (static_cast<double>(hash >> 40) * 0x1p-24)));
-  }
-  return values;
-}
-
-/// Moves values from torch's channels-first order [N, C, H, W] to [N, H, W, C]: where memory element i is in torch's.
-std::vector<int64_t> torch_places(const Shape& memory) {
-  std::vector<int64_t> places;
-  const int64_t height = memory.dim(1), width = memory.dim(2), channels = memory.dim(3);
-  for (int64_t n = 0; n < memory.dim(0); ++n)
-    for (int64_t h = 0; h < height; ++h)
-      for (int64_t w = 0; w < width; ++w)
-        for (int64_t c = 0; c < channels; ++c) places.push_back(((n * channels + c) * height + h) * width + w);
-  return places;
-}
-
-std::vector<float> channels_last(const std::vector<float>& torch, const Shape& memory) {
-  std::vector<float> values;
-  for (const int64_t place : torch_places(memory)) values.push_back(torch[static_cast<size_t>(place)]);
-  return values;
-}
-
-std::vector<float> channels_first(const std::vector<float>& memory, const Shape& shape) {
-  std::vector<float> values(memory.size());
-  const std::vector<int64_t> places = torch_places(shape);
-  for (size_t i = 0; i < memory.size(); ++i) values[static_cast<size_t>(places[i])] = memory[i];
-  return values;
-}
 
 /// The script's `initial`, in torch's order.
 std::vector<float> initial(const StateEntry& entry) {
@@ -67,34 +22,24 @@ std::vector<float> initial(const StateEntry& entry) {
     const bool decoder = name.starts_with("decoder");
     const int64_t fan = decoder ? shape.dim(3) : shape.dim(0) * shape.dim(1) * shape.dim(2);
     const double bound = std::sqrt(3.0 * (decoder ? 1.0 / 3.0 : 2.0) / static_cast<double>(fan));
-    return uniform(name, shape.count(), -bound, bound);
+    return hashed_uniform(name, shape.count(), -bound, bound);
   }
-  if (name.ends_with("weight")) return uniform(name, shape.count(), 0.5, 1.5);
-  return uniform(name, shape.count(), -0.1, 0.1);
-}
-
-void overwrite(Tensor target, const std::vector<float>& values) {
-  backend(target.device()).copy_from_host(values.data(), target);
-}
-
-double norm_of(const std::vector<float>& values) {
-  double square = 0.0;
-  for (const float value : values) square += static_cast<double>(value) * static_cast<double>(value);
-  return std::sqrt(square);
+  if (name.ends_with("weight")) return hashed_uniform(name, shape.count(), 0.5, 1.5);
+  return hashed_uniform(name, shape.count(), -0.1, 0.1);
 }
 
 struct Data {
   explicit Data(Device device) {
     for (const char* view : {"1", "2"}) {
       const Shape image{kBatch, kSide, kSide, 3};
-      const std::vector<float> pixels = uniform(concat("view", view), image.count(), -2.0, 2.0);
+      const std::vector<float> pixels = hashed_uniform(concat("view", view), image.count(), -2.0, 2.0);
       images.push_back(Tensor::from(channels_last(pixels, image), image, device));
       std::vector<uint8_t> labels;
       for (const uint64_t hash : hashed(concat("labels", view), kBatch * kCells * kCells)) {
         labels.push_back(static_cast<uint8_t>((hash >> 40) % kClasses));
       }
-      const std::vector<float> centroids = uniform(concat("centroids", view), kClasses * kDims, -0.15, 0.15);
-      const std::vector<float> weights = uniform(concat("weights", view), kClasses, 0.1, 0.4);
+      const std::vector<float> centroids = hashed_uniform(concat("centroids", view), kClasses * kDims, -0.15, 0.15);
+      const std::vector<float> weights = hashed_uniform(concat("weights", view), kClasses, 0.1, 0.4);
       targets.push_back({Tensor::from(centroids, {kClasses, kDims}, device),
                          Tensor::from(labels, {kBatch, kCells, kCells}, device),
                          Tensor::from(weights, {kClasses}, device)});
