@@ -19,24 +19,10 @@ struct NamedSplit {
   Split split;
 };
 
-// Folders that a split is read from; it is there when one of them is. Empty: the split is not a matter of folders.
-std::vector<fs::path> split_folders(const DatasetOptions& o, Split split) {
-  const bool train = split == Split::train;
-  if (!o.splits.empty() || !o.list.empty()) return {};
-  if (o.kind == "folder") return {o.root / "images" / (train ? "train" : "val")};
-  if (o.kind == "camvid" && train) return {o.root / "images/train"};
-  if (o.kind == "camvid") return {o.root / "images/val", o.root / "images/test"};
-  if (o.kind == "coco-stuff") return {o.root / "images" / (train ? "train2017" : "val2017")};
-  if (o.kind != "cityscapes") return {};
-  const fs::path images = o.root / "leftImg8bit";
-  if (train) return {images / "train", images / "test", images / "train_extra"};
-  return {images / "val", images / "train"};
-}
-
 bool is_there(const DatasetOptions& options, Split split) {
-  const std::vector<fs::path> folders = split_folders(options, split);
-  return folders.empty() ||
-         std::any_of(folders.begin(), folders.end(), [](const fs::path& folder) { return fs::is_directory(folder); });
+  const std::vector<fs::path> places = split_places(options, split);
+  return places.empty() ||
+         std::any_of(places.begin(), places.end(), [](const fs::path& place) { return fs::exists(place); });
 }
 
 std::vector<NamedSplit> wanted_splits(const DataCheckOptions& o) {
@@ -45,14 +31,14 @@ std::vector<NamedSplit> wanted_splits(const DataCheckOptions& o) {
   if (o.split == "val") return {val};
   // One and the same images, whichever split is asked for.
   if (o.data.kind == "images") return {{"images", Split::train}};
-  if (!o.data.splits.empty()) return {{o.data.splits.c_str(), Split::train}};
+  if (!o.data.splits.empty() && o.data.val_splits.empty()) return {{o.data.splits.c_str(), Split::train}};
   if (!o.data.list.empty()) return {val};
   std::vector<NamedSplit> splits;
   for (const NamedSplit& s : {train, val}) {
     if (is_there(o.data, s.split)) {
       splits.push_back(s);
     } else {
-      std::cout << s.name << ": not there (" << split_folders(o.data, s.split).front().string() << ")\n";
+      std::cout << s.name << ": not there (" << split_places(o.data, s.split).front().string() << ")\n";
     }
   }
   return splits;
@@ -75,6 +61,14 @@ void print_classes(const DataReport& report, const std::vector<ClassInfo>& class
             << share(report.ignored_pixels, labelled + report.ignored_pixels) << " of all\n";
 }
 
+void print_image_classes(const DataReport& report, const std::vector<std::string>& classes) {
+  std::vector<std::vector<std::string>> rows{{"class", "images"}};
+  for (size_t c = 0; c < classes.size(); ++c) {
+    rows.push_back({concat(c, ' ', classes[c]), std::to_string(report.class_images[c])});
+  }
+  std::cout << table(rows);
+}
+
 void print_report(const char* split, const Dataset& data, const DataReport& report) {
   std::cout << split << ": " << report.images << " images, " << report.good << " good";
   if (report.good > 0) {
@@ -83,6 +77,7 @@ void print_report(const char* split, const Dataset& data, const DataReport& repo
   }
   std::cout << (data.has_labels() ? ", with labels\n" : ", without labels\n");
   if (data.has_labels() && report.good > 0) print_classes(report, data.classes());
+  if (!data.image_classes().empty()) print_image_classes(report, data.image_classes());
   for (const DataProblem& p : report.problems) {
     const bool named = p.message.find(p.source) != std::string::npos;
     std::cout << "problem: " << (named ? "" : p.source + ": ") << p.message << '\n';
@@ -129,7 +124,7 @@ int data_check(const DataCheckOptions& options) {
            "--data: expected the folder of the data set, got '", options.data.root.string(), "'");
   const std::vector<NamedSplit> splits = wanted_splits(options);
   BS_CHECK(!splits.empty(), "data set ", options.data.kind, ": expected images in ",
-           split_folders(options.data, Split::train).front().string(), " or the folders of another split");
+           split_places(options.data, Split::train).front().string(), " or the folders of another split");
   bool good = true;
   for (const NamedSplit& split : splits) good = check_split(options, split) && good;
   std::cout << (good ? "no problem found" : "problems found, see above") << std::endl;

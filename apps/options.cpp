@@ -89,13 +89,17 @@ Device DeviceOptions::open() const {
 
 void declare_dataset(CLI::App& app, DatasetOptions& o) {
   const char* group = "Data";
-  app.add_option("--dataset", o.kind, "scenes (rendered, no files), camvid, folder, images, coco-stuff, cityscapes")
-      ->check(CLI::IsMember({"scenes", "camvid", "folder", "images", "coco-stuff", "cityscapes"}))
+  app.add_option(
+         "--dataset", o.kind,
+         "scenes (rendered, no files), camvid, coco-stuff, cityscapes, voc, ade20k, intel; folder, images: your "
+         "own, with and without labels")
+      ->check(CLI::IsMember(dataset_kinds()))
       ->capture_default_str()
       ->group(group);
   app.add_option("--data", o.root, "folder of the data set")->group(group);
   app.add_option("--list", o.list, "text file of image ids, in place of the split's own list")->group(group);
-  app.add_option("--splits", o.splits, "folder, camvid: comma-separated splits in place of the default")->group(group);
+  app.add_option("--splits", o.splits, "comma-separated splits in place of the default")->group(group);
+  app.add_option("--val-splits", o.val_splits, "the same for the images that are scored")->group(group);
   app.add_option("--scenes", o.scenes, "scenes: images in the split")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str()
@@ -105,7 +109,9 @@ void declare_dataset(CLI::App& app, DatasetOptions& o) {
       ->capture_default_str()
       ->group(group);
   app.add_option("--scene-seed", o.seed, "scenes: what is rendered")->capture_default_str()->group(group);
-  app.add_flag("--cityscapes-19", o.cityscapes_19, "cityscapes: the 19 evaluation classes in place of 27")
+  app.add_option("--classes", o.classes, "cityscapes: 27, 19 or 7; coco-stuff: 27 or 171; 0 for 27")
+      ->check(CLI::IsMember({0, 7, 19, 27, 171}))
+      ->capture_default_str()
       ->group(group);
 }
 

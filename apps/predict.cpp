@@ -26,14 +26,8 @@ std::vector<std::string> names_of(const std::vector<ClassInfo>& classes) {
 
 // Classes as the data set colours them where it has the checkpoint's classes, or as a data set that the program knows.
 std::vector<ClassInfo> classes_named(const std::vector<std::string>& names, const std::vector<ClassInfo>& of_data) {
-  const std::vector<ClassInfo> known[] = {
-      of_data,
-      open_scenes({}, Split::val)->classes(),
-      camvid_classes().classes,
-      cityscapes_classes(false).classes,
-      cityscapes_classes(true).classes,
-      coco_stuff_classes().classes,
-  };
+  std::vector<std::vector<ClassInfo>> known = {of_data, open_scenes({}, Split::val)->classes()};
+  for (const ClassTable& table : known_class_tables()) known.push_back(table.classes);
   for (const std::vector<ClassInfo>& classes : known) {
     if (names_of(classes) == names) return classes;
   }

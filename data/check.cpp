@@ -15,12 +15,14 @@ namespace {
 struct Finding {
   ImageSize size;
   std::vector<int64_t> pixels = std::vector<int64_t>(256);
+  int64_t image_class = -1;
 };
 
 Finding look_at(const Dataset& data, int64_t index) {
   Finding finding;
   const Image image = data.image(index);
   finding.size = {image.width, image.height};
+  if (!data.image_classes().empty()) finding.image_class = data.image_class(index);
   if (!data.has_labels()) return finding;
   const LabelMap labels = data.labels(index);
   BS_CHECK(labels.width == image.width && labels.height == image.height, "the label map has ", labels.width, "x",
@@ -37,6 +39,7 @@ class Check {
   Check(const Dataset& data, const CheckProgress& progress) : data_(data), progress_(progress) {
     report_.images = data.size();
     if (data.has_labels()) report_.class_pixels.resize(data.classes().size());
+    report_.class_images.resize(data.image_classes().size());
   }
 
   DataReport run(int threads) {
@@ -91,6 +94,7 @@ class Check {
     high = {std::max(high.width, size.width), std::max(high.height, size.height)};
     for (size_t i = 0; i < report_.class_pixels.size(); ++i) report_.class_pixels[i] += finding.pixels[i];
     report_.ignored_pixels += finding.pixels[kIgnoreLabel];
+    if (finding.image_class >= 0) ++report_.class_images[static_cast<size_t>(finding.image_class)];
     ++report_.good;
   }
 

@@ -22,6 +22,7 @@ struct DataReport {
   ImageSize smallest, largest;        // least and greatest width and height among the good images, each by itself
   std::vector<int64_t> class_pixels;  // of the good images, by class; empty without labels
   int64_t ignored_pixels = 0;
+  std::vector<int64_t> class_images;  // good images by class of the whole image; empty where they have none
 };
 
 /// Called after each image with the number done and the number of all images, by one thread at a time. What it throws

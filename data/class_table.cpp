@@ -7,9 +7,11 @@
 #include <optional>
 #include <sstream>
 
+#include "data/ade20k.h"
 #include "data/coco_stuff.h"
 #include "data/palette.h"
 #include "data/road_classes.h"
+#include "data/voc.h"
 #include "engine/error.h"
 #include "engine/file.h"
 
@@ -113,28 +115,72 @@ ClassTable camvid_classes() {
   return table;
 }
 
-ClassTable cityscapes_classes(bool evaluated_only) {
+ClassTable cityscapes_classes(int64_t count) {
+  BS_CHECK(count == 27 || count == 19 || count == 7, "cityscapes has 27, 19 or 7 classes, got ", count);
   ClassTable table;
   std::fill_n(table.of_value.begin(), kCityscapesFirstId, int16_t{kIgnoreLabel});
   table.of_value[255] = kIgnoreLabel;  // id -1, licence plate
+  size_t categories = 0;
   for (size_t i = 0; i < kCityscapesClasses.size(); ++i) {
     const RoadClass& c = kCityscapesClasses[i];
-    const bool used = c.evaluated || !evaluated_only;
-    table.of_value[kCityscapesFirstId + i] = used ? static_cast<int16_t>(table.classes.size()) : int16_t{kIgnoreLabel};
-    if (used) table.classes.push_back({c.name, c.colour});
+    const size_t id = kCityscapesFirstId + i;
+    if (count == 19 && !c.evaluated) {
+      table.of_value[id] = kIgnoreLabel;
+      continue;
+    }
+    if (categories < kCityscapesCategories.size() && kCityscapesCategories[categories].first_id == int(id)) {
+      const RoadCategory& category = kCityscapesCategories[categories++];
+      if (count == 7) table.classes.push_back({category.name, category.colour});
+    }
+    if (count != 7) table.classes.push_back({c.name, c.colour});
+    table.of_value[id] = static_cast<int16_t>(table.classes.size() - 1);
   }
   return table;
 }
 
-ClassTable coco_stuff_classes() {
+ClassTable coco_stuff_classes(int64_t count) {
+  BS_CHECK(count == 27 || count == 171, "coco-stuff has 27 or 171 classes, got ", count);
   ClassTable table;
-  std::copy(kCocoFineToCoarse.begin(), kCocoFineToCoarse.end(), table.of_value.begin());
   table.of_value[255] = kIgnoreLabel;
-  for (size_t i = 0; i < kCocoCoarseNames.size(); ++i) {
-    table.classes.push_back({kCocoCoarseNames[i], distinct_colours()[i]});
+  const auto add = [&](const char* name) { table.classes.push_back({name, distinct_colours()[table.classes.size()]}); };
+  if (count == 27) {
+    std::copy(kCocoFineToCoarse.begin(), kCocoFineToCoarse.end(), table.of_value.begin());
+    for (const char* name : kCocoCoarseNames) add(name);
+    table.things = kCocoThings;
+    return table;
   }
-  table.things = kCocoThings;
+  for (size_t value = 0; value < kCocoFineNames.size(); ++value) {
+    if (std::find(kCocoAbsent.begin(), kCocoAbsent.end(), value) != kCocoAbsent.end()) continue;
+    table.of_value[value] = static_cast<int16_t>(table.classes.size());
+    add(kCocoFineNames[value]);
+  }
+  table.things = kCocoFineThings - static_cast<int64_t>(kCocoAbsent.size());
   return table;
+}
+
+ClassTable voc_classes() {
+  ClassTable table;
+  for (size_t i = 0; i < kVocNames.size(); ++i) {
+    table.of_value[i] = static_cast<int16_t>(i);
+    table.classes.push_back({kVocNames[i], voc_colour(static_cast<int>(i))});
+  }
+  table.of_value[255] = kIgnoreLabel;
+  return table;
+}
+
+ClassTable ade20k_classes() {
+  ClassTable table;
+  table.of_value[0] = kIgnoreLabel;
+  for (const SceneClass& c : kAde20kClasses) {
+    table.classes.push_back({c.name, c.colour});
+    table.of_value[table.classes.size()] = static_cast<int16_t>(table.classes.size() - 1);
+  }
+  return table;
+}
+
+std::vector<ClassTable> known_class_tables() {
+  return {camvid_classes(),       cityscapes_classes(27),  cityscapes_classes(19), cityscapes_classes(7),
+          coco_stuff_classes(27), coco_stuff_classes(171), voc_classes(),          ade20k_classes()};
 }
 
 }  // namespace bareseg

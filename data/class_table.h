@@ -30,9 +30,15 @@ struct ClassTable {
 ClassTable read_class_table(const std::filesystem::path& file);
 
 ClassTable camvid_classes();
-/// The 27 classes, or the 19 of the benchmark.
-ClassTable cityscapes_classes(bool evaluated_only);
-/// The 27 coarse classes of the 182 fine ones.
-ClassTable coco_stuff_classes();
+/// 27 classes, the 19 of the benchmark, or 7 categories. @throws Error on another number.
+ClassTable cityscapes_classes(int64_t count);
+/// 27 coarse classes, or the 171 fine ones that occur. @throws Error on another number.
+ClassTable coco_stuff_classes(int64_t count);
+ClassTable voc_classes();
+/// 150 classes; label value 0, everything else, is ignored.
+ClassTable ade20k_classes();
+
+/// All of the above.
+std::vector<ClassTable> known_class_tables();
 
 }  // namespace bareseg

@@ -110,7 +110,8 @@ std::vector<FilePair> pair_files(const std::vector<PairFolder>& folders, const s
   return pairs;
 }
 
-FileDataset::FileDataset(std::vector<FilePair> pairs, ClassTable table, Orientation orientation)
+FileDataset::FileDataset(std::vector<FilePair> pairs, ClassTable table, Orientation orientation,
+                         ImageClasses image_classes)
     : pairs_(std::move(pairs)), table_(std::move(table)), orientation_(orientation) {
   labelled_ = std::none_of(pairs_.begin(), pairs_.end(), [](const FilePair& p) { return p.label.empty(); });
   if (!labelled_) table_ = {};
@@ -122,6 +123,26 @@ FileDataset::FileDataset(std::vector<FilePair> pairs, ClassTable table, Orientat
     for (int i = 2; !used.insert(unique).second; ++i) unique = concat(name, "-", i);
     names_.push_back(unique);
   }
+  if (image_classes == ImageClasses::by_folder) read_image_classes();
+}
+
+void FileDataset::read_image_classes() {
+  std::set<std::string> folders;
+  std::vector<std::string> of_pair;
+  for (const FilePair& pair : pairs_) {
+    const size_t end = pair.id.find('/');
+    BS_CHECK(end != std::string::npos, pair.image.string(), ": expected it in the folder of a class");
+    of_pair.push_back(pair.id.substr(0, end));
+    folders.insert(of_pair.back());
+  }
+  image_classes_.assign(folders.begin(), folders.end());
+  for (const std::string& folder : of_pair) {
+    image_class_.push_back(std::distance(folders.begin(), folders.find(folder)));
+  }
+}
+
+int64_t FileDataset::image_class(int64_t index) const {
+  return image_classes_.empty() ? Dataset::image_class(index) : image_class_[checked(index)];
 }
 
 Image FileDataset::image(int64_t index) const {

@@ -32,11 +32,15 @@ struct PairFolder {
 std::vector<FilePair> pair_files(const std::vector<PairFolder>& folders);
 std::vector<FilePair> pair_files(const std::vector<PairFolder>& folders, const std::vector<std::string>& ids);
 
+enum class ImageClasses { none, by_folder };  // by_folder: the first part of an id
+
 /// Has labels when every pair has one; then the images are read as stored.
 class FileDataset : public Dataset {
  public:
   /// `table` is dropped without labels.
-  FileDataset(std::vector<FilePair> pairs, ClassTable table, Orientation orientation);
+  /// @throws Error when images are to have classes and an id has no folder.
+  FileDataset(std::vector<FilePair> pairs, ClassTable table, Orientation orientation,
+              ImageClasses image_classes = ImageClasses::none);
 
   int64_t size() const override { return static_cast<int64_t>(pairs_.size()); }
   std::string name(int64_t index) const override { return names_[checked(index)]; }
@@ -46,15 +50,20 @@ class FileDataset : public Dataset {
   LabelMap labels(int64_t index) const override;
   const std::vector<ClassInfo>& classes() const override { return table_.classes; }
   int64_t thing_classes() const override { return table_.things; }
+  const std::vector<std::string>& image_classes() const override { return image_classes_; }
+  int64_t image_class(int64_t index) const override;
 
  private:
   size_t checked(int64_t index) const;
+  void read_image_classes();
 
   std::vector<FilePair> pairs_;
   std::vector<std::string> names_;
   ClassTable table_;
   Orientation orientation_;
   bool labelled_;
+  std::vector<std::string> image_classes_;
+  std::vector<int64_t> image_class_;
 };
 
 }  // namespace bareseg

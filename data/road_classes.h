@@ -12,6 +12,23 @@ struct RoadClass {
   bool evaluated;  // Cityscapes: one of the 19 classes of its benchmark
 };
 
+/// Cityscapes groups its classes in seven categories: the first label id of each, its name, and the colour of its
+/// commonest class.
+struct RoadCategory {
+  int first_id;
+  const char* name;
+  std::array<uint8_t, 3> colour;
+};
+inline constexpr std::array<RoadCategory, 7> kCityscapesCategories = {{
+    {7, "flat", {128, 64, 128}},
+    {11, "construction", {70, 70, 70}},
+    {17, "object", {153, 153, 153}},
+    {21, "nature", {107, 142, 35}},
+    {23, "sky", {70, 130, 180}},
+    {24, "human", {220, 20, 60}},
+    {26, "vehicle", {0, 0, 142}},
+}};
+
 /// Cityscapes label ids kCityscapesFirstId .. 33; the ids below are void.
 inline constexpr int kCityscapesFirstId = 7;
 inline constexpr std::array<RoadClass, 27> kCityscapesClasses = {{

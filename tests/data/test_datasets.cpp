@@ -276,7 +276,7 @@ TEST_F(CityscapesLayout, ScoresValThenTrain) {
     EXPECT_EQ(data->labels(2).classes, (std::vector<uint8_t>{255, 255, 0, 2, 4, 19, 26, 255}));
     EXPECT_EQ(data->classes().size(), 27u);
     DatasetOptions few = options();
-    few.cityscapes_19 = true;
+    few.classes = 19;
     const auto benchmark = open_dataset(few, Split::val);
     EXPECT_EQ(benchmark->labels(0).classes, (std::vector<uint8_t>{255, 255, 0, 255, 2, 13, 18, 255}));
     ASSERT_EQ(benchmark->classes().size(), 19u);
