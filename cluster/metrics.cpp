@@ -110,6 +110,10 @@ Histogram ConfusionMatrix::histogram() const { return {matrix_.dim(0), matrix_.d
 
 std::vector<int64_t> match_clusters(const Histogram& h, Matching matching) {
   std::vector<int64_t> class_of(static_cast<size_t>(h.clusters), -1);
+  if (matching == Matching::identity) {
+    std::iota(class_of.begin(), class_of.begin() + std::min(h.classes, h.clusters), int64_t{0});
+    return class_of;
+  }
   if (matching == Matching::hungarian) {
     const std::vector<int64_t> cluster_of =
         solve_assignment(std::span<const int64_t>(h.counts), h.classes, h.clusters, Goal::maximize);

@@ -35,7 +35,8 @@ class ConfusionMatrix {
 /// hungarian: one-to-one, the most matched pixels; where K > C some clusters stand for no class, where K < C some
 ///            classes have no cluster.
 /// majority:  every cluster stands for the class it meets most, the lowest of equals.
-enum class Matching { hungarian, majority };
+/// identity:  cluster k is class k, as where labels were learnt; clusters past the last class stand for none.
+enum class Matching { hungarian, majority, identity };
 
 /// The class of each cluster [K], -1 for none.
 std::vector<int64_t> match_clusters(const Histogram& histogram, Matching matching);

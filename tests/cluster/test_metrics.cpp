@@ -68,6 +68,8 @@ TEST(Scores, FewerClustersThanClasses) {
 
 TEST(Scores, MajorityTakesTheLowestOfEquals) {
   EXPECT_EQ(match_clusters({3, 3, {0, 4, 1, 3, 4, 5, 3, 0, 5}}, Matching::majority), (Classes{1, 0, 1}));
+  EXPECT_EQ(match_clusters({2, 3, {0, 9, 9, 9, 0, 0}}, Matching::identity), (Classes{0, 1, -1}));
+  EXPECT_EQ(match_clusters({3, 2, {0, 9, 9, 0, 1, 1}}, Matching::identity), (Classes{0, 1}));
 }
 
 TEST(Scores, HungarianIsTheBestOfAllMatchings) {
