@@ -79,7 +79,7 @@ class Baselines {
     const DType dtype = options_.device.float_type();
     const Tensor centroids = cluster_features(network, train_loader_, train_->size(), how, dtype);
     val_loader_.start(every_index(*val_));
-    return row_of("untrained network", evaluate(network, {centroids}, val_loader_, classes_, dtype).front());
+    return row_of("untrained network", evaluate(network, {{centroids}}, val_loader_, classes_, dtype).front());
   }
 
   Row checkpoint() {

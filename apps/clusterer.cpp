@@ -3,11 +3,13 @@
 #include "apps/run.h"
 #include "apps/segmenter.h"
 #include "cluster/kmeans.h"
+#include "engine/ops.h"
 #include "engine/random.h"
 
 namespace bareseg {
 
-Tensor cluster_features(ResNetFpn& network, Loader& loader, int64_t images, const FeatureClustering& how, DType dtype) {
+Tensor cluster_features(SegmentationNetwork& network, Loader& loader, int64_t images, const FeatureClustering& how,
+                        DType dtype) {
   const NoGrad no_grad;
   const ModeGuard mode(network, true);
   loader.start(Random(how.seed, Draws::kmeans).permutation(images));
@@ -15,7 +17,7 @@ Tensor cluster_features(ResNetFpn& network, Loader& loader, int64_t images, cons
   Progress progress("clustering", images);
   int64_t done = 0, batch_size = 0;
   for (Batch batch; loader.next(batch);) {
-    const Tensor f = plain_features(network, batch.images, dtype);
+    const Tensor f = l2_normalize(plain_features(network, batch.images, dtype));
     const int64_t rows = f.count() / f.dim(-1);
     if (kmeans == nullptr) {
       batch_size = batch.images.dim(0);

@@ -17,7 +17,8 @@ struct FeatureClustering {
 
 /// Mini-batch k-means over the unit features of `images` plain images in a random order, batch norm in training mode,
 /// as the authors' repeated clustering (PiCIE section 9, point 5). Running statistics move. float32 [K, D].
-Tensor cluster_features(ResNetFpn& network, Loader& loader, int64_t images, const FeatureClustering& how, DType dtype);
+Tensor cluster_features(SegmentationNetwork& network, Loader& loader, int64_t images, const FeatureClustering& how,
+                        DType dtype);
 
 /// Loads what a file of weights has of the network: a backbone of torchvision's names, or names of ours or of the
 /// authors' checkpoints. @throws Error when not even the backbone's first convolution is in it, or a shape differs.

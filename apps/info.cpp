@@ -176,14 +176,17 @@ void print_fields(const Contents& c) {
   };
   const bool ours = c.metadata.contains("method");
   take("method", "method");
-  if (ours && rest.contains("depth")) {
+  if (ours && rest.contains("depth") && (!rest.contains("architecture") || rest["architecture"] == "resnet-fpn")) {
     fields.emplace_back("network", concat("ResNet-", rest["depth"], "-FPN"));
     rest.erase("depth");
+    rest.erase("architecture");
   }
   for (const NamedTensor& t : c.tensors) {
     if (ours && t.name.starts_with("classifier") && t.tensor.rank() == 2) {
-      fields.emplace_back(t.name.substr(0, t.name.find('.')),
-                          concat(t.tensor.dim(0), " clusters of ", t.tensor.dim(1), " features"));
+      const std::string name = t.name.substr(0, t.name.find('.'));
+      const auto kind = rest.extract(name + ".features");
+      fields.emplace_back(name, concat(t.tensor.dim(0), " clusters of ", t.tensor.dim(1), " features",
+                                       kind && kind.mapped() == "raw" ? ", taken as they are" : ""));
     }
   }
   take("resolution", "resolution");

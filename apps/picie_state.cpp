@@ -125,8 +125,8 @@ void PicieTrainer::restore() {
   }
   CheckpointExtra extra;
   Segmenter saved = load_segmenter(run_.last(), device_, &extra);
-  BS_CHECK(saved.depth == options_.depth, "--resume: the checkpoint has depth ", saved.depth, ", the options say ",
-           options_.depth);
+  BS_CHECK(saved.design.depth == options_.depth, "--resume: the checkpoint has depth ", saved.design.depth,
+           ", the options say ", options_.depth);
   BS_CHECK(metadata_number(extra.metadata, "images") == train_data_->size(), "--resume: the run was started on ",
            extra.metadata["images"], " images, the data set now has ", train_data_->size());
   load_into(segmenter_.network->state(), to_disk(saved.network->state()));

@@ -63,15 +63,16 @@ void PicieTrainer::open_data() {
 }
 
 void PicieTrainer::open_network() {
-  segmenter_.depth = options_.depth;
+  auto network = std::make_unique<ResNetFpn>(ResNetFpn::Options{.depth = options_.depth},
+                                             ModuleOptions{.device = device_, .seed = options_.seed});
+  if (!options_.init.empty()) load_initial_weights(*network, options_.init);
+  segmenter_.design.depth = options_.depth;
   segmenter_.resolution = options_.res;
-  segmenter_.network = std::make_unique<ResNetFpn>(ResNetFpn::Options{.depth = options_.depth},
-                                                   ModuleOptions{.device = device_, .seed = options_.seed});
+  segmenter_.network = std::move(network);
   segmenter_.classifiers.resize(2);
   if (val_loader_ != nullptr) {
     for (const ClassInfo& c : val_data_->classes()) segmenter_.class_names.push_back(c.name);
   }
-  if (!options_.init.empty()) load_initial_weights(*segmenter_.network, options_.init);
   const std::vector<Tensor> parameters = segmenter_.network->parameters();
   const auto lr = static_cast<float>(options_.lr);
   if (options_.optimizer == "adam") {
@@ -161,7 +162,7 @@ void PicieTrainer::cluster(int view) {
     progress.update(done += batch.images.dim(0));
   }
   const auto at = static_cast<size_t>(view);
-  segmenter_.classifiers[at] = kmeans.centroids();
+  segmenter_.classifiers[at].weight = kmeans.centroids();
   kmeans_loss_[at] = kmeans.loss();
   int64_t repaired = 0;
   for (const KMeansIteration& iteration : kmeans.iterations()) repaired += iteration.repaired;
@@ -186,7 +187,8 @@ void PicieTrainer::label(int view) {
   for (Batch batch; train_loader_->next(batch);) {
     if (stop_signal() != 0) return;
     const Tensor f = l2_normalize(view_features(batch.images.to(device_), batch.indexes, view, false));
-    const Tensor assigned = assign_clusters(f.view({f.count() / f.dim(-1), f.dim(-1)}), segmenter_.classifiers[at]);
+    const Tensor assigned =
+        assign_clusters(f.view({f.count() / f.dim(-1), f.dim(-1)}), segmenter_.classifiers[at].weight);
     backend(device_).count_labels(assigned, counts);
     backend(device_).scatter_rows(assigned, batch.indexes, labels_[at]);
     progress.update(done += batch.images.dim(0));
@@ -255,7 +257,7 @@ void PicieTrainer::step(const Batch& batch) {
   std::vector<ClusterTarget> targets;
   for (int view = 0; view < 2; ++view) {
     const auto at = static_cast<size_t>(view);
-    targets.push_back({segmenter_.classifiers[at], labels_of(batch, view), class_weights_[at]});
+    targets.push_back({segmenter_.classifiers[at].weight, labels_of(batch, view), class_weights_[at]});
   }
   Pending pending;
   pending.images = batch.images.dim(0);
@@ -304,7 +306,7 @@ void PicieTrainer::repeat_clustering() {
     const Tensor centroids = cluster_features(*segmenter_.network, loader, train_data_->size(), how, dtype_);
     val_loader_->start(every_index(*val_data_));
     const auto classes = static_cast<int64_t>(val_data_->classes().size());
-    const Histogram h = evaluate(*segmenter_.network, {centroids}, *val_loader_, classes, dtype_).front();
+    const Histogram h = evaluate(*segmenter_.network, {{centroids}}, *val_loader_, classes, dtype_).front();
     const Scores s = score(h, match_clusters(h, Matching::hungarian));
     accuracy.push_back(s.accuracy);
     miou.push_back(s.mean_iou);

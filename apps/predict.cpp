@@ -44,7 +44,7 @@ struct Legend {
   std::vector<uint8_t> palette;
 
   Legend(const Segmenter& s, int64_t classifier, const std::vector<ClassInfo>& of_data) {
-    const int64_t clusters = s.classifiers.at(static_cast<size_t>(classifier)).dim(0);
+    const int64_t clusters = s.classifiers.at(static_cast<size_t>(classifier)).size();
     const bool known = classifier == 0 && !s.class_names.empty() && std::ssize(s.cluster_classes) == clusters;
     if (known) {
       values = classes_named(s.class_names, of_data);

@@ -4,6 +4,7 @@
 
 #include "apps/predict.h"
 #include "engine/augment_params.h"
+#include "engine/ops.h"
 #include "engine/pillow.h"
 
 namespace bareseg {
@@ -78,14 +79,14 @@ ClusterMap predict_clusters(const Segmenter& segmenter, int64_t classifier, cons
   const Image seen = resized(image, network_size(whole, res));
   const NoGrad no_grad;
   const ModeGuard mode(*segmenter.network, false);
-  const Tensor& centroids = segmenter.classifiers[static_cast<size_t>(classifier)];
-  const Tensor x = cast(normalised(seen).to(centroids.device()), dtype);
-  const Tensor features = l2_normalize(segmenter.network->forward(x));
+  const Classifier& scorer = segmenter.classifiers[static_cast<size_t>(classifier)];
+  const Tensor x = cast(normalised(seen).to(segmenter.network->device()), dtype);
+  const Tensor features = segmenter.network->forward(x);
 
-  const double scores = double(whole.width) * double(whole.height) * double(centroids.dim(0));
+  const double scores = double(whole.width) * double(whole.height) * double(scorer.size());
   const double fit = std::sqrt(static_cast<double>(max_scores) / scores);
   const ImageSize size = fit < 1.0 ? scaled(whole, fit) : whole;
-  ClusterMap map{size.width, size.height, clusters_of(segment(features, centroids, size.height, size.width))};
+  ClusterMap map{size.width, size.height, clusters_of(segment(features, scorer, size.height, size.width))};
   return size == whole ? map : enlarged(map, whole);
 }
 

@@ -1,17 +1,20 @@
 #include "apps/segmenter.h"
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 
 #include "engine/augment.h"
+#include "engine/ops.h"
 #include "engine/safetensors.h"
 
 namespace bareseg {
 namespace {
 
 constexpr const char* kModel = "model.";
+constexpr const char *kUnit = "unit", *kRaw = "raw";  // what a classifier does with features first
 
-std::string classifier_name(size_t i) { return concat("classifier", i + 1, ".weight"); }
+std::string classifier_part(size_t i, const char* part) { return concat("classifier", i + 1, ".", part); }
 
 std::string joined(const auto& values) {
   std::ostringstream out;
@@ -24,6 +27,34 @@ std::vector<std::string> lines(const std::string& text) {
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) result.push_back(line);
   return result;
+}
+
+// Takes the classifiers out of `tensors`.
+std::vector<Classifier> take_classifiers(NamedTensors& tensors, std::map<std::string, std::string>& metadata,
+                                         int64_t features, Device device) {
+  const auto take = [&](const std::string& name, const char* expected, const auto& fits) {
+    const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
+    if (found == tensors.end()) return Tensor();
+    const Tensor t = found->tensor;
+    BS_CHECK(t.dtype() == kFloat32 && fits(t), name, ": expected float32 ", expected, ", got ", t.dtype(), " ",
+             t.shape());
+    tensors.erase(found);
+    return t.to(device);
+  };
+  std::vector<Classifier> classifiers;
+  for (size_t i = 0;; ++i) {
+    Classifier c;
+    c.weight = take(classifier_part(i, "weight"), concat("[K, ", features, "]").c_str(),
+                    [&](const Tensor& t) { return t.rank() == 2 && t.dim(0) > 0 && t.dim(1) == features; });
+    if (!c.weight.defined()) return classifiers;
+    c.bias = take(classifier_part(i, "bias"), concat("[", c.size(), "]").c_str(),
+                  [&](const Tensor& t) { return t.rank() == 1 && t.dim(0) == c.size(); });
+    const std::string& kind = metadata.emplace(classifier_part(i, "features"), kUnit).first->second;
+    BS_CHECK(kind == kUnit || kind == kRaw, "'", classifier_part(i, "features"), "' must be ", kUnit, " or ", kRaw,
+             ", got '", kind, "'");
+    c.unit = kind == kUnit;
+    classifiers.push_back(c);
+  }
 }
 
 }  // namespace
@@ -42,11 +73,17 @@ int64_t metadata_number(const std::map<std::string, std::string>& metadata, cons
 void save_segmenter(const std::filesystem::path& file, const Segmenter& s, const CheckpointExtra& extra) {
   NamedTensors tensors;
   for (NamedTensor& t : to_disk(s.network->state())) tensors.push_back({kModel + t.name, t.tensor});
-  for (size_t i = 0; i < s.classifiers.size(); ++i) tensors.push_back({classifier_name(i), s.classifiers[i].to({})});
-  tensors.insert(tensors.end(), extra.tensors.begin(), extra.tensors.end());
   std::map<std::string, std::string> metadata = extra.metadata;
+  for (size_t i = 0; i < s.classifiers.size(); ++i) {
+    const Classifier& c = s.classifiers[i];
+    tensors.push_back({classifier_part(i, "weight"), c.weight.to({})});
+    if (c.bias.defined()) tensors.push_back({classifier_part(i, "bias"), c.bias.to({})});
+    metadata[classifier_part(i, "features")] = c.unit ? kUnit : kRaw;
+  }
+  tensors.insert(tensors.end(), extra.tensors.begin(), extra.tensors.end());
   metadata["method"] = s.method;
-  metadata["depth"] = std::to_string(s.depth);
+  metadata["architecture"] = s.design.architecture;
+  metadata["depth"] = std::to_string(s.design.depth);
   metadata["resolution"] = std::to_string(s.resolution);
   metadata["classes"] = joined(s.class_names);
   metadata["cluster_classes"] = joined(s.cluster_classes);
@@ -59,7 +96,8 @@ Segmenter load_segmenter(const std::filesystem::path& file, Device device, Check
     Segmenter s;
     BS_CHECK(read.metadata.contains("method"), "not a checkpoint of bareseg: 'method' is missing from the metadata");
     s.method = read.metadata["method"];
-    s.depth = static_cast<int>(metadata_number(read.metadata, "depth"));
+    if (read.metadata.contains("architecture")) s.design.architecture = read.metadata["architecture"];
+    s.design.depth = static_cast<int>(metadata_number(read.metadata, "depth"));
     s.resolution = metadata_number(read.metadata, "resolution");
     s.class_names = lines(read.metadata["classes"]);
     for (const std::string& line : lines(read.metadata["cluster_classes"])) {
@@ -69,20 +107,11 @@ Segmenter load_segmenter(const std::filesystem::path& file, Device device, Check
     for (NamedTensor& t : read.tensors) {
       const bool ours = t.name.starts_with(kModel);
       if (ours) t.name.erase(0, std::string(kModel).size());
-      if (!ours && t.name == classifier_name(s.classifiers.size())) {
-        BS_CHECK(t.tensor.rank() == 2 && t.tensor.dtype() == kFloat32, t.name, ": expected float32 [K, D], got ",
-                 t.tensor.dtype(), " ", t.tensor.shape());
-        s.classifiers.push_back(t.tensor.to(device));
-      } else {
-        (ours ? model : rest).push_back(t);
-      }
+      (ours ? model : rest).push_back(t);
     }
-    s.network = std::make_unique<ResNetFpn>(ResNetFpn::Options{.depth = s.depth}, ModuleOptions{.device = device});
+    s.network = make_network(s.design, {.device = device});
     load_into(s.network->state(), model);
-    for (const Tensor& c : s.classifiers) {
-      BS_CHECK(c.dim(0) > 0 && c.dim(1) == s.network->features(), "classifier: expected [K, ", s.network->features(),
-               "], got ", c.shape());
-    }
+    s.classifiers = take_classifiers(rest, read.metadata, s.network->features(), device);
     if (extra != nullptr) *extra = {std::move(rest), std::move(read.metadata)};
     return s;
   } catch (const Error& error) {
@@ -90,29 +119,31 @@ Segmenter load_segmenter(const std::filesystem::path& file, Device device, Check
   }
 }
 
-Tensor plain_features(ResNetFpn& network, const Tensor& images, DType dtype) {
+Tensor plain_features(SegmentationNetwork& network, const Tensor& images, DType dtype) {
   const std::vector<AugmentParams> params(static_cast<size_t>(images.dim(0)));
   const Tensor x =
       augment(images.to(network.device()), params, {.shape = AugmentOptions::Shape::pillow}, images.dim(1), dtype);
-  return l2_normalize(network.forward(x));
+  return network.forward(x);
 }
 
-Tensor segment(const Tensor& unit_features, const Tensor& centroids, int64_t height, int64_t width) {
-  const Shape& map = unit_features.shape();
-  const Tensor rows = cast(reshape(unit_features, {-1, map.dim(3)}), kFloat32);
-  const Tensor scores = reshape(matmul_nt(rows, centroids), {map.dim(0), map.dim(1), map.dim(2), centroids.dim(0)});
+Tensor class_scores(const Tensor& features, const Classifier& classifier) {
+  const Tensor x = cast(classifier.unit ? l2_normalize(features) : features, kFloat32);
+  return conv2d(x, reshape(classifier.weight, {classifier.size(), 1, 1, x.dim(3)}), classifier.bias);
+}
+
+Tensor segment(const Tensor& features, const Classifier& classifier, int64_t height, int64_t width) {
   Tensor labels =
-      Tensor::empty({map.dim(0), height, width}, centroids.dim(0) <= 256 ? kUInt8 : kInt32, unit_features.device());
-  backend(labels.device()).argmax(resize_bilinear(scores, height, width), labels);
+      Tensor::empty({features.dim(0), height, width}, classifier.size() <= 256 ? kUInt8 : kInt32, features.device());
+  backend(labels.device()).argmax(resize_bilinear(class_scores(features, classifier), height, width), labels);
   return labels;
 }
 
-std::vector<Histogram> evaluate(ResNetFpn& network, const std::vector<Tensor>& classifiers, Loader& loader,
-                                int64_t classes, DType dtype) {
+std::vector<Histogram> evaluate(SegmentationNetwork& network, const std::vector<Classifier>& classifiers,
+                                Loader& loader, int64_t classes, DType dtype) {
   const NoGrad no_grad;
   const ModeGuard mode(network, false);
   std::vector<ConfusionMatrix> matrices;
-  for (const Tensor& c : classifiers) matrices.emplace_back(classes, c.dim(0), c.device());
+  for (const Classifier& c : classifiers) matrices.emplace_back(classes, c.size(), network.device());
   for (Batch batch; loader.next(batch);) {
     const Tensor features = plain_features(network, batch.images, dtype);
     const Tensor truth = batch.labels.to(features.device());

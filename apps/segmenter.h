@@ -9,22 +9,29 @@
 
 #include "cluster/metrics.h"
 #include "data/loader.h"
-#include "layers/fpn.h"
+#include "layers/network.h"
 
 namespace bareseg {
 
-/// A ResNet-FPN and the centroids that classify its unit features. On disk: safetensors with the network under
-/// "model.", in torch's names and layouts, centroids "classifier<i>.weight" [K, D], and the fields below as metadata.
+/// Scores of K clusters or classes: weight x + bias, x a vector of features, scaled to unit length where `unit`.
+struct Classifier {
+  Tensor weight;     // float32 [K, D]
+  Tensor bias = {};  // float32 [K]; undefined: none
+  bool unit = true;
+
+  int64_t size() const { return weight.dim(0); }
+};
+
+/// A network and the classifiers of its features. On disk: safetensors with the network under "model.", in torch's
+/// names and layouts, "classifier<i>.weight" and "classifier<i>.bias", and the other fields as metadata.
 struct Segmenter {
   std::string method = "picie";
-  int depth = 18;
+  NetworkOptions design;
   int64_t resolution = 320;              // side at which images are scored
   std::vector<std::string> class_names;  // of the data set that scored it; empty without labels
   std::vector<int64_t> cluster_classes;  // class of each cluster of classifiers[0], -1 for none
-  std::unique_ptr<ResNetFpn> network;
-  std::vector<Tensor> classifiers;  // float32 [K, D]
-
-  int64_t clusters() const { return classifiers.at(0).dim(0); }
+  std::unique_ptr<SegmentationNetwork> network;
+  std::vector<Classifier> classifiers;
 };
 
 /// What goes into a checkpoint besides: optimizer state, labels, counters.
@@ -41,16 +48,18 @@ Segmenter load_segmenter(const std::filesystem::path& file, Device device, Check
 /// The number in a checkpoint's metadata. @throws Error when it is missing or no number.
 int64_t metadata_number(const std::map<std::string, std::string>& metadata, const std::string& key);
 
-/// Unit features of a batch of base crops without augmentation: images uint8 [N, S, S, 3], wherever they are ->
-/// [N, S/4, S/4, D] where the network is.
-Tensor plain_features(ResNetFpn& network, const Tensor& images, DType dtype);
+/// Features of a batch of base crops without augmentation: images uint8 [N, S, S, 3], wherever they are ->
+/// [N, h, w, D] where the network is.
+Tensor plain_features(SegmentationNetwork& network, const Tensor& images, DType dtype);
 
-/// Class-score maps of unit features, resized to `height` x `width`, and their argmax: uint8 [N, height, width]
+/// Scores of every feature vector: [N, h, w, D] -> float32 [N, h, w, K], differentiable in features, weight and bias.
+Tensor class_scores(const Tensor& features, const Classifier& classifier);
+/// Scores resized to `height` x `width`, and their argmax: uint8, or int32 where K > 256, [N, height, width]
 /// (PiCIE section 10: inner product, bilinear, argmax).
-Tensor segment(const Tensor& unit_features, const Tensor& centroids, int64_t height, int64_t width);
+Tensor segment(const Tensor& features, const Classifier& classifier, int64_t height, int64_t width);
 
 /// Scores every classifier on a labelled loader with one pass over the images; truth by cluster, one for each.
-std::vector<Histogram> evaluate(ResNetFpn& network, const std::vector<Tensor>& classifiers, Loader& loader,
-                                int64_t classes, DType dtype);
+std::vector<Histogram> evaluate(SegmentationNetwork& network, const std::vector<Classifier>& classifiers,
+                                Loader& loader, int64_t classes, DType dtype);
 
 }  // namespace bareseg

@@ -1,6 +1,7 @@
 // The network of PiCIE: ResNet and a feature pyramid decoder without smoothing convolutions (section 3.3).
 #pragma once
 
+#include "layers/network.h"
 #include "layers/resnet.h"
 
 namespace bareseg {
@@ -18,7 +19,7 @@ class FpnDecoder : public Module {
 };
 
 /// Names "backbone.*" and "decoder.*", as in the authors' checkpoints (section 4) without "module.".
-class ResNetFpn : public Module {
+class ResNetFpn : public SegmentationNetwork {
  public:
   struct Options {
     int depth = 18;
@@ -27,11 +28,10 @@ class ResNetFpn : public Module {
   explicit ResNetFpn(const Options& options, const ModuleOptions& module = {});
 
   /// x float [N, H, W, 3], normalised RGB. Returns features [N, ceil(H / 4), ceil(W / 4), features()], not normalised.
-  Tensor forward(const Tensor& x) { return decoder_.forward(backbone_.forward(x)); }
-  int64_t features() const { return features_; }
+  Tensor forward(const Tensor& x) override { return decoder_.forward(backbone_.forward(x)); }
+  int64_t features() const override { return features_; }
   ResNet& backbone() { return backbone_; }
-  /// Where the parameters are.
-  Device device() const { return device_; }
+  Device device() const override { return device_; }
 
  private:
   uint64_t part_ = 0;

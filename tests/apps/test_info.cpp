@@ -36,7 +36,8 @@ testing::AssertionResult says(const std::string& text, const std::vector<std::st
 
 TEST(Info, TellsWhatACheckpointIs) {
   const TemporaryFolder root;
-  const Segmenter s = tiny_segmenter();
+  Segmenter s = tiny_segmenter();
+  s.classifiers[1].unit = false;
   save_segmenter(root / "tiny.safetensors", s,
                  {.tensors = {{"optimizer.0.exp_avg", Tensor::zeros({3})}},
                   .metadata = {{"epoch", "4"}, {"best_miou", "0x1.ep+3"}, {"note", "first\nsecond"}}});
@@ -44,8 +45,8 @@ TEST(Info, TellsWhatACheckpointIs) {
   int64_t parameters = 0;
   for (const Tensor& p : s.network->parameters()) parameters += p.count();
   EXPECT_TRUE(says(text, {"safetensors", "picie\n", "ResNet-18-FPN", "5 clusters of 128 features",
-                          "7 clusters of 128 features", "resolution", "32\n", "epochs done", "4\n", "best mIoU", "15\n",
-                          "first ...\n", "stone wall", "1 4\n", "(none)", "optimizer",
+                          "7 clusters of 128 features, taken as they are", "resolution", "32\n", "epochs done", "4\n",
+                          "best mIoU", "15\n", "first ...\n", "stone wall", "1 4\n", "(none)", "optimizer",
                           concat("parameters   ", parameters, '\n'), "model.backbone.conv1.weight", "[64, 3, 7, 7]"}));
   EXPECT_EQ(info_of(root / "tiny.safetensors").find("conv1"), std::string::npos);
 }

@@ -86,7 +86,7 @@ TEST(PredictClusters, AnySizeAndBothClassifiers) {
       ASSERT_EQ(std::ssize(map.clusters), size.width * size.height);
       const auto [low, high] = std::minmax_element(map.clusters.begin(), map.clusters.end());
       EXPECT_GE(*low, 0);
-      EXPECT_LT(*high, s.classifiers[static_cast<size_t>(classifier)].dim(0));
+      EXPECT_LT(*high, s.classifiers[static_cast<size_t>(classifier)].size());
     }
   }
   EXPECT_TRUE(s.network->training()) << "the mode is given back";

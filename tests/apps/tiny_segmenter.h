@@ -15,10 +15,10 @@ inline Segmenter tiny_segmenter() {
   s.resolution = kTinyResolution;
   s.class_names = {"sky", "stone wall", "tree"};
   s.cluster_classes = {2, 0, -1, 1, 0};
-  s.network = std::make_unique<ResNetFpn>(ResNetFpn::Options{.depth = 18}, ModuleOptions{.seed = 3});
+  s.network = make_network({}, {.seed = 3});
   for (const int64_t clusters : {kTinyClusters, int64_t{7}}) {
     const Random random(5, Draws::test, static_cast<uint64_t>(clusters));
-    s.classifiers.push_back(l2_normalize(random_normal({clusters, s.network->features()}, random)));
+    s.classifiers.push_back({l2_normalize(random_normal({clusters, s.network->features()}, random))});
   }
   return s;
 }
