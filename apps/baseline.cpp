@@ -88,7 +88,7 @@ class Baselines {
     val_loader_.start(every_index(*val_));
     const Histogram h =
         evaluate(*s.network, {s.classifiers.front()}, val_loader_, classes_, options_.device.float_type()).front();
-    return row_of(s.method == "picie" ? "PiCIE" : s.method.c_str(), h);
+    return row_of(s.method == "picie" ? "PiCIE" : s.method == "mdc" ? "MDC" : s.method.c_str(), h);
   }
 
  private:

@@ -11,7 +11,7 @@ namespace bareseg {
 Tensor cluster_features(SegmentationNetwork& network, Loader& loader, int64_t images, const FeatureClustering& how,
                         DType dtype) {
   const NoGrad no_grad;
-  const ModeGuard mode(network, true);
+  const ModeGuard mode(network, how.batch_statistics);
   loader.start(Random(how.seed, Draws::kmeans).permutation(images));
   std::unique_ptr<MiniBatchKMeans> kmeans;
   Progress progress("clustering", images);

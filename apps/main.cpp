@@ -1,5 +1,6 @@
 // bareseg: the table of commands.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "apps/devices.h"
 #include "apps/evaluate.h"
 #include "apps/info.h"
+#include "apps/mdc.h"
 #include "apps/picie.h"
 #include "apps/predict.h"
 #include "apps/run.h"
@@ -65,12 +67,22 @@ int run(std::vector<std::string> args) {
 
   CLI::App* train = app.add_subcommand("train", "learn from images");
   train->require_subcommand(1);
-  PicieOptions picie = PicieOptions::preset_named(early_value(args, "--preset"));
-  CLI::App* train_picie_command = train->add_subcommand("picie", "PiCIE: without labels");
-  picie.declare(*train_picie_command);
-  train_picie_command->callback([&] {
-    command = [&] { return train_picie(picie, "[train.picie]\n" + train_picie_command->config_to_str(true, false)); };
-  });
+  const auto preset_of = [&](const std::string& method) {
+    const auto found = std::find(args.begin(), args.end(), "train");
+    return found != args.end() && found + 1 != args.end() && found[1] == method ? early_value(args, "--preset") : "";
+  };
+  ClusterOptions picie = picie_preset(preset_of("picie")), mdc = mdc_preset(preset_of("mdc"));
+  const auto add_cluster_method = [&](ClusterOptions& options, const char* help) {
+    CLI::App* method = train->add_subcommand(options.method, help);
+    options.declare(*method);
+    method->callback([&, method] {
+      command = [&, method] {
+        return train_on_clusters(options, concat("[train.", options.method, "]\n", method->config_to_str(true, false)));
+      };
+    });
+  };
+  add_cluster_method(picie, "PiCIE: without labels, two views that predict each other's clusters");
+  add_cluster_method(mdc, "MDC: without labels, a classifier learns the clusters afresh in every epoch");
 
   EvaluateOptions evaluate;
   CLI::App* evaluate_command = app.add_subcommand("evaluate", "score a checkpoint on labelled images");

@@ -20,6 +20,7 @@ enum class Draws : uint64_t {
   test = 5,
   dropout = 6,
   augmentation = 7,
+  classifier = 8,
 };
 
 /// A stream of numbers with its own subsequence. Cheap to copy; the position is the number of words drawn.

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "apps/picie.h"
+#include "apps/cluster_options.h"
 #include "apps/predict.h"
 #include "engine/file.h"
 #include "tests/apps/tiny_segmenter.h"
@@ -60,7 +60,7 @@ TEST(Devices, PredictTheSameClusters) {
 TEST(Devices, TrainTheSameNetwork) {
   const TemporaryFolder folder;
   const auto trained = [&](const char* device) {
-    PicieOptions o;
+    ClusterOptions o;
     o.out = (folder / device).string();
     o.device.device = device;
     o.data = {.kind = "scenes", .scenes = 8, .scene_size = 32};
@@ -70,7 +70,7 @@ TEST(Devices, TrainTheSameNetwork) {
     o.kmeans_iterations = 2;
     o.batch_cluster = o.batch_test = o.batch_train = 4;
     o.lr = 1e-3;
-    EXPECT_EQ(train_picie(o, ""), 0);
+    EXPECT_EQ(train_on_clusters(o, ""), 0);
     const std::vector<std::byte> bytes = read_file(folder / device / "metrics.jsonl");
     return nlohmann::json::parse(reinterpret_cast<const char*>(bytes.data()),
                                  reinterpret_cast<const char*>(bytes.data()) + bytes.size());

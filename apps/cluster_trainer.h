@@ -1,0 +1,94 @@
+// The epoch loop of PiCIE (method specification, sections 1 and 6 to 9) and MDC (sections 1 and 7).
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/cluster_options.h"
+#include "apps/run.h"
+#include "apps/segmenter.h"
+#include "data/augment_plan.h"
+#include "layers/optim.h"
+
+namespace bareseg {
+
+class ClusterTrainer {
+ public:
+  /// Opens data, network and run folder, and takes up the last checkpoint where options.resume is set.
+  ClusterTrainer(const ClusterOptions& options, const std::string& config);
+  int run();
+
+ private:
+  /// Sums over the images of an epoch: divided by `images` they are the epoch's losses.
+  struct Losses {
+    double total = 0, within = 0, across = 0, mse = 0, images = 0;
+  };
+  /// What one step computed on the device, not yet read.
+  struct Pending {
+    std::array<Tensor, 2> terms;  // [v] of view v: against the labels of each view
+    Tensor mse;                   // undefined unless asked for
+    int64_t images = 0;
+  };
+
+  void open_data();
+  void open_network();
+  void restore();
+  void restore_epoch(CheckpointExtra& extra);
+  bool epoch();
+  /// Every view's share of a phase, timed under `name`; false after a signal.
+  bool each_view(const char* name, void (ClusterTrainer::*phase)(int view));
+  void cluster(int view);
+  void label(int view);
+  void start_classifier();
+  bool train();
+  void step(const Batch& batch);
+  Tensor view_loss(const Tensor& features, const std::vector<ClusterTarget>& targets, const Classifier& learnt,
+                   Tensor* terms) const;
+  void read_pending();
+  void finish_epoch();
+  std::string score_epoch(nlohmann::json& line);
+  Tensor cluster_plain_images(uint64_t seed, bool batch_statistics);
+  void repeat_clustering();
+  void save(const std::filesystem::path& file) const;
+  void check_collapse(int view, const std::vector<int64_t>& counts) const;
+
+  /// Features of a view in its final frame, before normalisation: [N, res1 / 4, res1 / 4, D]. images are on the device,
+  /// `indexes` their numbers in the data set.
+  Tensor view_features(const Tensor& images, const std::vector<int64_t>& indexes, int view, bool training_step);
+  Tensor labels_of(const Batch& batch, int view) const;
+  Tensor class_weights(const std::vector<int64_t>& counts) const;
+  std::unique_ptr<Optimizer> make_optimizer(const std::vector<Tensor>& parameters) const;
+  float epoch_lr() const;
+  /// What stands for a view: its centroids, or what is learnt in their place.
+  Classifier& classifier(int view) { return segmenter_.classifiers[first_view_ + static_cast<size_t>(view)]; }
+
+  ClusterOptions options_;
+  Device device_;
+  DType dtype_;
+  Run run_;
+  std::unique_ptr<Dataset> train_data_, val_data_;
+  std::unique_ptr<Loader> train_loader_, val_loader_, plain_loader_;
+  Segmenter segmenter_;
+  size_t first_view_;  // of the classifiers: before them, those that are scored apart
+  std::unique_ptr<Optimizer> optimizer_, classifier_optimizer_;
+
+  // The state that a checkpoint holds. steps_ > 0: the epoch's clustering is done and this many steps are trained.
+  int64_t epoch_ = 0, steps_ = 0;
+  double best_miou_ = -1.0;
+  std::array<Tensor, 2> labels_;         // uint8 or int32 [images, (res1 / 4)^2]
+  std::array<Tensor, 2> class_weights_;  // float32 [K]
+  std::vector<double> kmeans_loss_;
+  std::vector<std::vector<int64_t>> occupancy_;
+  Losses losses_;
+
+  std::optional<EpochPlan> plan_;
+  std::vector<Pending> pending_;
+  std::map<std::string, double> seconds_;
+};
+
+}  // namespace bareseg
