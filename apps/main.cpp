@@ -10,6 +10,7 @@
 #include "apps/data_check.h"
 #include "apps/devices.h"
 #include "apps/evaluate.h"
+#include "apps/experiment.h"
 #include "apps/info.h"
 #include "apps/mdc.h"
 #include "apps/picie.h"
@@ -83,6 +84,11 @@ int run(std::vector<std::string> args) {
   };
   add_cluster_method(picie, "PiCIE: without labels, two views that predict each other's clusters");
   add_cluster_method(mdc, "MDC: without labels, a classifier learns the clusters afresh in every epoch");
+
+  ExperimentOptions experiment;
+  CLI::App* experiment_command = app.add_subcommand("experiment", "train several configurations, compare them");
+  experiment.declare(*experiment_command);
+  experiment_command->callback([&] { command = [&] { return run_experiment(experiment, *train); }; });
 
   EvaluateOptions evaluate;
   CLI::App* evaluate_command = app.add_subcommand("evaluate", "score a checkpoint on labelled images");

@@ -16,11 +16,12 @@ std::string fixed(double value, int digits) {
   return text;
 }
 
-std::string mean_and_spread(const std::vector<double>& values) {
+std::string mean_and_spread(const std::vector<double>& values, int digits) {
   double mean = 0.0, square = 0.0;
   for (const double v : values) mean += v / static_cast<double>(values.size());
   for (const double v : values) square += (v - mean) * (v - mean) / static_cast<double>(values.size());
-  return values.size() < 2 ? fixed(mean, 2) : concat(fixed(mean, 2), " +- ", fixed(std::sqrt(square), 2));
+  return values.size() < 2 ? fixed(mean, digits)
+                           : concat(fixed(mean, digits), " +- ", fixed(std::sqrt(square), digits));
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {
@@ -36,6 +37,18 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
       text += (i > 0 ? "  " : "") + (i == 0 ? row[i] + blank : blank + row[i]);
     }
     text += '\n';
+  }
+  return text;
+}
+
+std::string markdown_table(const std::vector<std::vector<std::string>>& rows) {
+  std::string text;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    for (const std::string& cell : rows[r]) text += "| " + cell + " ";
+    text += "|\n";
+    if (r > 0) continue;
+    for (size_t i = 0; i < rows[r].size(); ++i) text += i == 0 ? "| --- " : "| ---: ";
+    text += "|\n";
   }
   return text;
 }

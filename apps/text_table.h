@@ -12,10 +12,12 @@ namespace bareseg {
 /// `value` with `digits` decimals; "-" for NaN.
 std::string fixed(double value, int digits);
 /// "12.34 +- 0.56" (population standard deviation), or the number alone where there is one.
-std::string mean_and_spread(const std::vector<double>& values);
+std::string mean_and_spread(const std::vector<double>& values, int digits = 2);
 
 /// Aligned columns, first row the heading; the first column is set left, the others right.
 std::string table(const std::vector<std::vector<std::string>>& rows);
+/// The same for a page of markdown.
+std::string markdown_table(const std::vector<std::vector<std::string>>& rows);
 
 /// Per-class IoU and recall by name, overall scores last.
 std::string class_table(const Scores& scores, const std::vector<std::string>& names);

@@ -9,7 +9,7 @@ needs=(
   "g++" "cmake" "ninja-build" "ccache" "git" "pkgconf|pkg-config"
   "libdnnl-dev"
   "libjpeg62-turbo-dev|libjpeg-turbo8-dev|libjpeg-dev" "libpng-dev" "zlib1g-dev" "libminizip-dev"
-  "libcli11-dev" "libspdlog-dev" "libfmt-dev" "nlohmann-json3-dev"
+  "libcli11-dev" "libspdlog-dev" "libfmt-dev" "nlohmann-json3-dev" "libtomlplusplus-dev"
   "libgtest-dev" "libbenchmark-dev" "libboost-context-dev"
 )
 case "${1:-}" in
@@ -23,7 +23,7 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     echo "This script knows apt only, and this system has none. Please install with its own package manager:"
     echo "  GCC 12 or Clang 14 (or newer) with OpenMP, CMake 3.25 or newer, Ninja, git, pkg-config; ccache if you like"
     echo "  oneDNN 2.6 or newer, libjpeg-turbo, libpng, zlib, minizip"
-    echo "  CLI11, spdlog, fmt, nlohmann-json, GoogleTest, Boost.Context; Google Benchmark for the benchmarks"
+    echo "  CLI11, spdlog, fmt, nlohmann-json, toml++, GoogleTest, Boost.Context; Google Benchmark for the benchmarks"
     echo "  clang-format 14 and clang-tidy 14 for scripts/check.sh"
     echo "and then build with:  cmake --preset release && cmake --build --preset release && ctest --preset release"
   } >&2

@@ -1,0 +1,231 @@
+#include "apps/experiment.h"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "apps/run.h"
+#include "apps/text_table.h"
+#include "engine/file.h"
+
+namespace bareseg {
+namespace fs = std::filesystem;
+namespace {
+
+// Runs this program again; its messages go where ours go. It is in a process group of its own, so that Ctrl-C on a
+// terminal reaches it through us alone: the second signal would end it before it has saved.
+int run_self(const std::vector<std::string>& args) {
+  std::vector<char*> argv{const_cast<char*>("bareseg")};
+  for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
+  argv.push_back(nullptr);
+  const pid_t child = fork();
+  BS_CHECK(child >= 0, "experiment: cannot start a process: ", std::strerror(errno));
+  if (child == 0) {
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execv("/proc/self/exe", argv.data());
+    _exit(127);
+  }
+  int status = 0;
+  bool told = false;
+  while (waitpid(child, &status, 0) < 0) {
+    BS_CHECK(errno == EINTR, "experiment: cannot wait for a process: ", std::strerror(errno));
+    if (stop_signal() != 0 && !std::exchange(told, true)) kill(child, SIGTERM);
+  }
+  BS_CHECK(WIFEXITED(status), "experiment: the run was ended by signal ", WTERMSIG(status));
+  return WEXITSTATUS(status);
+}
+
+std::string stem_of(const std::string& file) { return fs::path(file).stem().string(); }
+
+std::vector<ExperimentSetting> replaced(const std::vector<std::string>& texts) {
+  std::vector<ExperimentSetting> settings;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    BS_CHECK(equals != std::string::npos && equals > 0, "--set: expected KEY=VALUE, got '", text, "'");
+    settings.push_back({.key = text.substr(0, equals), .value = text.substr(equals + 1), .where = "--set " + text});
+  }
+  return settings;
+}
+
+class ExperimentRunner {
+ public:
+  ExperimentRunner(const ExperimentOptions& options, CLI::App& train)
+      : out_(options.out.empty() ? fs::path("runs") / stem_of(options.file) : fs::path(options.out)) {
+    const std::vector<std::byte> bytes = read_file(options.file);
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::vector<ExperimentSetting> shared = replaced(options.set);
+    experiment_ = parse_experiment(text, options.file, shared);
+    if (!options.seeds.empty()) experiment_.seeds = options.seeds;
+    for (const ExperimentConfiguration& c : experiment_.configurations) check(c, train);
+  }
+
+  int run() {
+    install_signal_handlers();
+    const size_t all = experiment_.configurations.size() * experiment_.seeds.size();
+    size_t number = 0;
+    // Seed by seed: an experiment cut short has as many runs of every configuration, or one less.
+    for (const int64_t seed : experiment_.seeds) {
+      for (const ExperimentConfiguration& c : experiment_.configurations) {
+        ++number;
+        std::optional<RunResult> result = result_of(c, seed);
+        if (!result) {
+          log_info(concat("run ", number, " of ", all, ": ", c.name, ", seed ", seed));
+          const int code = train(c, seed);
+          if (code == kExitInterrupted) {
+            log_info("stopped by a signal; the same command goes on");
+            return kExitInterrupted;
+          }
+          result = result_of(c, seed);
+        }
+        results_.push_back(*result);
+        save();
+      }
+    }
+    std::printf("%s", table(experiment_rows(experiment_, results_)).c_str());
+    log_info(concat("done: ", (out_ / "table.md").string()));
+    return 0;
+  }
+
+ private:
+  // Every setting must be one of the method's options, with a value that it takes.
+  static void check(const ExperimentConfiguration& c, CLI::App& train) {
+    const auto methods = train.get_subcommands([&](const CLI::App* m) { return m->get_name() == c.method.value; });
+    BS_CHECK(!methods.empty(), c.method.where, ": method: `bareseg train` knows no '", c.method.value, "'");
+    for (const ExperimentSetting& s : c.settings) {
+      for (const char* own : {"out", "seed", "resume", "config", "help"}) {
+        BS_CHECK(s.key != own, s.where, ": '", s.key, "' is not for the file to say: the experiment sets it");
+      }
+      CLI::Option* option = methods.front()->get_option_no_throw("--" + s.key);
+      BS_CHECK(option != nullptr, s.where, ": `bareseg train ", c.method.value, "` has no option '", s.key, "'");
+      BS_CHECK(!s.own || option->get_group() != "Data", s.where, ": '", s.key,
+               "' belongs into [shared]: all configurations see the same data");
+      try {
+        option->clear();
+        option->add_result(s.value);
+        option->run_callback();
+      } catch (const CLI::Error& error) {
+        fail_at(__FILE__, __LINE__, s.where, ": ", error.what());
+      }
+    }
+  }
+
+  fs::path folder(const ExperimentConfiguration& c, int64_t seed) const { return out_ / concat(c.name, "-seed", seed); }
+
+  static std::vector<std::string> arguments(const ExperimentConfiguration& c, int64_t seed) {
+    std::map<std::string, std::string> values;
+    for (const ExperimentSetting& s : c.settings) values[s.key] = s.value;
+    std::vector<std::string> args{"train", c.method.value, concat("--seed=", seed)};
+    for (const auto& [key, value] : values) args.push_back(concat("--", key, "=", value));
+    return args;
+  }
+
+  // Beside the run's own files: with which arguments it was started, and how it ended.
+  static fs::path record(const fs::path& folder) { return folder / "experiment.json"; }
+
+  static void write_record(const fs::path& folder, const std::vector<std::string>& args, const nlohmann::json& code) {
+    write_file_atomically(record(folder), nlohmann::json({{"arguments", args}, {"exit_code", code}}).dump(1) + "\n");
+  }
+
+  int train(const ExperimentConfiguration& c, int64_t seed) const {
+    const fs::path to = folder(c, seed);
+    const std::vector<std::string> args = arguments(c, seed);
+    std::vector<std::string> command = args;
+    if (fs::exists(to / "config.toml")) {
+      command = {"train", c.method.value, "--resume", to.string()};
+    } else {
+      std::error_code error;
+      fs::create_directories(to, error);
+      BS_CHECK(!error, "--out: cannot create ", to.string(), ": ", error.message());
+      write_record(to, args, nullptr);
+      command.insert(command.end(), {"--out", to.string()});
+    }
+    const int code = run_self(command);
+    BS_CHECK(code == 0 || code == kExitDiverged || code == kExitInterrupted, c.where, ": the run of '", c.name,
+             "' with seed ", seed, " failed with exit code ", code);
+    if (code != kExitInterrupted) write_record(to, args, code);
+    return code;
+  }
+
+  // Nothing when the run is still to be done.
+  std::optional<RunResult> result_of(const ExperimentConfiguration& c, int64_t seed) const {
+    const fs::path from = folder(c, seed);
+    if (!fs::exists(record(from))) return std::nullopt;
+    const std::vector<std::byte> bytes = read_file(record(from));
+    const auto* text = reinterpret_cast<const char*>(bytes.data());
+    const nlohmann::json kept = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
+    BS_CHECK(kept.is_object() && kept.contains("arguments") && kept.contains("exit_code"), record(from).string(),
+             ": not a record of an experiment");
+    BS_CHECK(kept["arguments"] == nlohmann::json(arguments(c, seed)), from.string(),
+             " holds a run with other options than ", c.where, " asks for; remove it, or give another --out");
+    if (kept["exit_code"].is_null()) return std::nullopt;
+    RunResult r{.configuration = c.name, .seed = seed, .diverged = kept["exit_code"] == int{kExitDiverged}};
+    read_metrics(from / "metrics.jsonl", r);
+    return r;
+  }
+
+  static void read_metrics(const fs::path& file, RunResult& r) {
+    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    r.accuracy = r.mean_iou = r.best_mean_iou = r.loss = kNone;
+    std::ifstream in(file);
+    for (std::string text; std::getline(in, text);) {
+      const nlohmann::json line = nlohmann::json::parse(text, nullptr, false);
+      BS_CHECK(line.is_object(), file.string(), ": a line is no JSON object");
+      const auto number = [&](const char* key) {
+        return line.contains(key) && line[key].is_number() ? line[key].get<double>() : kNone;
+      };
+      r.accuracy = number("ACC");
+      r.mean_iou = number("mIoU");
+      r.loss = number("loss");
+      r.best_mean_iou = std::fmax(r.best_mean_iou, r.mean_iou);
+      if (line.contains("seconds")) r.seconds += line["seconds"].value("total", 0.0);
+    }
+  }
+
+  void save() const {
+    write_file_atomically(out_ / "table.md", markdown_table(experiment_rows(experiment_, results_)));
+    std::string csv;
+    const auto add = [&](const std::vector<std::string>& cells) {
+      for (size_t i = 0; i < cells.size(); ++i) csv += (i > 0 ? "," : "") + cells[i];
+      csv += '\n';
+    };
+    add(RunResult::heading());
+    for (const RunResult& r : results_) add(r.row());
+    write_file_atomically(out_ / "runs.csv", csv);
+  }
+
+  fs::path out_;
+  Experiment experiment_;
+  std::vector<RunResult> results_;
+};
+
+}  // namespace
+
+void ExperimentOptions::declare(CLI::App& app) {
+  app.add_option("file", file, "TOML file: seeds, [shared] options, and a [[configuration]] for each line of the table")
+      ->required()
+      ->check(CLI::ExistingFile);
+  app.add_option("--out", out, "folder of the runs (default: runs/ and the file's name)");
+  app.add_option("--seeds", seeds, "in place of the file's, with commas between")
+      ->delimiter(',')
+      ->check(CLI::Range(int64_t{0}, int64_t{0xffffffff}));
+  app.add_option("--set", set, "KEY=VALUE in place of what [shared] says; may be repeated")->allow_extra_args(false);
+}
+
+int run_experiment(const ExperimentOptions& options, CLI::App& train) { return ExperimentRunner(options, train).run(); }
+
+}  // namespace bareseg
