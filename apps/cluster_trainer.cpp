@@ -5,9 +5,9 @@
 #include <numeric>
 
 #include "apps/clusterer.h"
+#include "apps/picie_parts.h"
 #include "apps/text_table.h"
 #include "cluster/kmeans.h"
-#include "engine/augment.h"
 #include "engine/ops.h"
 #include "engine/random.h"
 
@@ -140,20 +140,9 @@ float ClusterTrainer::epoch_lr() const {
 
 Tensor ClusterTrainer::view_features(const Tensor& images, const std::vector<int64_t>& indexes, int view,
                                      bool training_step) {
-  AugmentOptions how = plan_->config().options(view);
-  std::vector<AugmentParams> params;
-  for (const int64_t index : indexes) {
-    AugmentParams p = plan_->params(index, view, options_.res2);
-    if (training_step && view == 0 && options_.compat_plain_view1) p = {.window = p.window};
-    params.push_back(p);
-  }
-  const Tensor x = augment(images, params, how, options_.res1, dtype_);
-  Tensor f = segmenter_.network->forward(x);
-  const AugmentConfig& config = plan_->config();
-  if (view == 0 || !(config.crop || config.hflip || config.vflip)) return f;
-  std::vector<CropWindow> windows;
-  for (const int64_t index : indexes) windows.push_back(plan_->window(index, f.dim(1)));
-  return crop_resize_flip(f, windows, f.dim(1));
+  const bool plain = training_step && view == 0 && options_.compat_plain_view1;
+  const Tensor x = view_input(*plan_, images, indexes, view, options_.res1, dtype_, plain);
+  return in_final_frame(*plan_, segmenter_.network->forward(x), indexes, view);
 }
 
 void ClusterTrainer::cluster(int view) {
@@ -211,7 +200,7 @@ void ClusterTrainer::label(int view) {
   }
   occupancy_[at] = counts.to_vector<int64_t>();
   check_collapse(view, occupancy_[at]);
-  class_weights_[at] = class_weights(occupancy_[at]);
+  class_weights_[at] = class_weights(options_.class_weights, occupancy_[at], device_);
 }
 
 void ClusterTrainer::check_collapse(int view, const std::vector<int64_t>& counts) const {
@@ -221,17 +210,6 @@ void ClusterTrainer::check_collapse(int view, const std::vector<int64_t>& counts
                   concat("the clustering collapsed in epoch ", epoch_, ": one cluster holds ",
                          fixed(100.0 * most / std::max(total, 1.0), 2), " % of the pixels of view ", view + 1,
                          "; the last checkpoint is untouched. Try a lower --lr or --class-weights none")};
-}
-
-Tensor ClusterTrainer::class_weights(const std::vector<int64_t>& counts) const {
-  if (options_.class_weights == "none") return {};
-  const double total = sum_of(counts);
-  std::vector<float> weights;
-  for (const int64_t n : counts) {
-    const double share = static_cast<double>(n) / total;
-    weights.push_back(static_cast<float>(options_.class_weights == "frequency" ? share : n > 0 ? 1.0 / share : 0.0));
-  }
-  return Tensor::from(weights, {static_cast<int64_t>(weights.size())}, device_);
 }
 
 Tensor ClusterTrainer::labels_of(const Batch& batch, int view) const {

@@ -61,7 +61,6 @@ class ClusterTrainer {
   /// `indexes` their numbers in the data set.
   Tensor view_features(const Tensor& images, const std::vector<int64_t>& indexes, int view, bool training_step);
   Tensor labels_of(const Batch& batch, int view) const;
-  Tensor class_weights(const std::vector<int64_t>& counts) const;
   std::unique_ptr<Optimizer> make_optimizer(const std::vector<Tensor>& parameters) const;
   float epoch_lr() const;
   /// What stands for a view: its centroids, or what is learnt in their place.

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "apps/cluster_trainer.h"
+#include "apps/picie_parts.h"
 #include "apps/text_table.h"
 
 namespace bareseg {
@@ -195,7 +196,7 @@ void ClusterTrainer::restore_epoch(CheckpointExtra& extra) {
                          options_.clusters <= 256 ? kUInt8 : kInt32)
                         .to(device_);
     occupancy_[view] = take(extra, concat("occupancy", view + 1), {options_.clusters}, kInt64).to_vector<int64_t>();
-    class_weights_[view] = class_weights(occupancy_[view]);
+    class_weights_[view] = class_weights(options_.class_weights, occupancy_[view], device_);
   }
 }
 

@@ -11,10 +11,13 @@
 #include "apps/devices.h"
 #include "apps/evaluate.h"
 #include "apps/experiment.h"
+#include "apps/explain.h"
 #include "apps/info.h"
 #include "apps/mdc.h"
 #include "apps/picie.h"
 #include "apps/predict.h"
+#include "apps/report.h"
+#include "apps/retrieve.h"
 #include "apps/run.h"
 #include "cpu/cpu_backend.h"
 #if defined(BARESEG_CUDA)
@@ -104,6 +107,21 @@ int run(std::vector<std::string> args) {
   CLI::App* predict_command = app.add_subcommand("predict", "segment images: label maps, overlays, a grid");
   predict_options.declare(*predict_command);
   predict_command->callback([&] { command = [&] { return predict(predict_options); }; });
+
+  ReportOptions report_options;
+  CLI::App* report_command = app.add_subcommand("report", "a page about a run, or several side by side");
+  report_options.declare(*report_command);
+  report_command->callback([&] { command = [&] { return report(report_options); }; });
+
+  ExplainOptions explain_options;
+  CLI::App* explain_command = app.add_subcommand("explain", "where the pseudo-labels of an image come from");
+  explain_options.declare(*explain_command);
+  explain_command->callback([&] { command = [&] { return explain(explain_options); }; });
+
+  RetrieveOptions retrieve_options;
+  CLI::App* retrieve_command = app.add_subcommand("retrieve", "find the pixels that are most like given ones");
+  retrieve_options.declare(*retrieve_command);
+  retrieve_command->callback([&] { command = [&] { return retrieve(retrieve_options); }; });
 
   InfoOptions info_options;
   CLI::App* info_command = app.add_subcommand("info", "what a checkpoint holds");

@@ -4,13 +4,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "apps/legend.h"
 #include "apps/run.h"
-#include "data/class_table.h"
-#include "data/palette.h"
 #include "data/picture.h"
-#include "data/scenes.h"
 #include "engine/file.h"
-#include "engine/pillow.h"
 
 namespace bareseg {
 namespace fs = std::filesystem;
@@ -18,97 +15,13 @@ namespace {
 
 constexpr int64_t kPairSide = 1024, kSheetSide = 240;  // longest side of one picture on a pair and on the sheet
 
-std::vector<std::string> names_of(const std::vector<ClassInfo>& classes) {
-  std::vector<std::string> names;
-  for (const ClassInfo& c : classes) names.push_back(c.name);
-  return names;
-}
-
-// Classes as the data set colours them where it has the checkpoint's classes, or as a data set that the program knows.
-std::vector<ClassInfo> classes_named(const std::vector<std::string>& names, const std::vector<ClassInfo>& of_data) {
-  std::vector<std::vector<ClassInfo>> known = {of_data, open_scenes({}, Split::val)->classes()};
-  for (const ClassTable& table : known_class_tables()) known.push_back(table.classes);
-  for (const std::vector<ClassInfo>& classes : known) {
-    if (names_of(classes) == names) return classes;
-  }
-  std::vector<ClassInfo> classes;
-  for (size_t i = 0; i < std::min<size_t>(names.size(), kIgnoreLabel); ++i)
-    classes.push_back({names[i], distinct_colours()[i]});
-  return classes;
-}
-
-// What the values of the label maps stand for.
-struct Legend {
-  std::vector<ClassInfo> values;
-  std::vector<uint8_t> of_cluster;  // value of each cluster
-  std::vector<uint8_t> palette;
-
-  Legend(const Segmenter& s, int64_t classifier, const std::vector<ClassInfo>& of_data) {
-    const int64_t clusters = s.classifiers.at(static_cast<size_t>(classifier)).size();
-    const bool known = classifier == 0 && !s.class_names.empty() && std::ssize(s.cluster_classes) == clusters;
-    if (known) {
-      values = classes_named(s.class_names, of_data);
-      for (const int64_t c : s.cluster_classes) {
-        BS_CHECK(c < std::min<int64_t>(std::ssize(values), kIgnoreLabel), "checkpoint: a cluster stands for class ", c,
-                 "; expected less than ", values.size());
-        of_cluster.push_back(c < 0 ? kIgnoreLabel : static_cast<uint8_t>(c));
-      }
-    } else {
-      BS_CHECK(clusters <= kIgnoreLabel, "label maps hold at most ", int{kIgnoreLabel},
-               " clusters; this classifier has ", clusters, " and no classes for them");
-      for (int64_t k = 0; k < clusters; ++k) {
-        values.push_back({concat("cluster ", k), distinct_colours()[static_cast<size_t>(k)]});
-        of_cluster.push_back(static_cast<uint8_t>(k));
-      }
-    }
-    palette = palette_of(values);
-    std::fill(palette.end() - 3, palette.end(), 0);
-  }
-
-  LabelMap labels(const ClusterMap& map) const {
-    LabelMap out{map.width, map.height, std::vector<uint8_t>(map.clusters.size())};
-    std::transform(map.clusters.begin(), map.clusters.end(), out.classes.begin(),
-                   [&](int32_t cluster) { return of_cluster[static_cast<size_t>(cluster)]; });
-    return out;
-  }
-
-  // Read back by read_class_table().
-  std::string table() const {
-    std::string text;
-    for (size_t i = 0; i < values.size(); ++i) {
-      const Colour& c = values[i].colour;
-      text += concat(i, ' ', values[i].name, ' ', int{c[0]}, ' ', int{c[1]}, ' ', int{c[2]}, '\n');
-    }
-    return text + concat(int{kIgnoreLabel}, " void 0 0 0\n");
-  }
-
-  Image picture() const {
-    constexpr int64_t kLine = kCaptionHeight + 3;
-    Image image{220, kLine * std::ssize(values) + 3, {}};
-    image.rgb.assign(static_cast<size_t>(image.width * image.height * 3), 255);
-    for (int64_t i = 0; i < std::ssize(values); ++i) {
-      for (int64_t y = 0; y < kCaptionHeight; ++y) {
-        for (int64_t x = 0; x < 2 * kCaptionHeight; ++x) {
-          const Colour& colour = values[static_cast<size_t>(i)].colour;
-          std::copy(colour.begin(), colour.end(), image.rgb.begin() + ((3 + i * kLine + y) * image.width + 3 + x) * 3);
-        }
-      }
-      draw_text(image, 3 + i * kLine + 2, 2 * kCaptionHeight + 8, values[static_cast<size_t>(i)].name);
-    }
-    return image;
-  }
-};
-
 // At most `side` on its longest side; small pictures are enlarged by a whole factor where `enlarge`.
 Image fitted(const Image& image, int64_t side, bool enlarge) {
   const int64_t longest = std::max(image.width, image.height);
   if (longest <= side) return enlarge ? upscale_nearest(image, side / longest) : image;
   const int64_t width = std::max<int64_t>(1, image.width * side / longest);
   const int64_t height = std::max<int64_t>(1, image.height * side / longest);
-  Image out{width, height, std::vector<uint8_t>(static_cast<size_t>(width * height * 3))};
-  pillow::resize_bilinear(image.rgb.data(), image.height, image.width, 3, height, width,
-                          {.height = height, .width = width}, out.rgb.data());
-  return out;
+  return resized(image, {width, height});
 }
 
 void make_folder(const fs::path& folder) {

@@ -49,6 +49,12 @@ struct ClusterMap {
 /// so long that this is more than 16 res^2 pixels become smaller, to at most that many.
 ImageSize network_size(ImageSize image, int64_t res);
 
+/// Labels as numbers, whether they are uint8 or int32.
+std::vector<int32_t> label_numbers(const Tensor& labels);
+
+/// What the network sees of an image: float32 [1, height, width, 3], (v / 255 - mean) / std as in training.
+Tensor normalised(const Image& image);
+
 /// Resizes as Pillow's bilinear does, runs network and classifier, resizes the scores to the image's size, takes the
 /// best. Where there would be more than `max_scores` (1 GiB) they are resized less far and the clusters enlarged.
 /// @throws Error when the image is empty, the segmenter has no such classifier, or res < 1.

@@ -3,45 +3,18 @@
 #include <cmath>
 
 #include "apps/predict.h"
+#include "data/picture.h"
 #include "engine/augment_params.h"
 #include "engine/ops.h"
-#include "engine/pillow.h"
 
 namespace bareseg {
 namespace {
 
 constexpr double kMaxSquares = 16.0;  // pixels in the network, in squares of side res
 
-// (v / 255 - mean) / std, as the augmentation of training normalises.
-Tensor normalised(const Image& image) {
-  Tensor x = Tensor::empty({1, image.height, image.width, 3});
-  float table[3][256];
-  for (int channel = 0; channel < 3; ++channel) {
-    for (int v = 0; v < 256; ++v) {
-      table[channel][v] = (static_cast<float>(v) / 255.0f - kImageMean[channel]) / kImageStd[channel];
-    }
-  }
-  float* out = x.data<float>();
-  for (size_t i = 0; i < image.rgb.size(); ++i) out[i] = table[i % 3][image.rgb[i]];
-  return x;
-}
-
-Image resized(const Image& image, ImageSize size) {
-  Image out{size.width, size.height, std::vector<uint8_t>(static_cast<size_t>(size.width * size.height * 3))};
-  pillow::resize_bilinear(image.rgb.data(), image.height, image.width, 3, size.height, size.width,
-                          {.height = size.height, .width = size.width}, out.rgb.data());
-  return out;
-}
-
 ImageSize scaled(ImageSize size, double factor) {
   const auto side = [factor](int64_t x) { return std::max<int64_t>(1, static_cast<int64_t>(factor * double(x))); };
   return {side(size.width), side(size.height)};
-}
-
-std::vector<int32_t> clusters_of(const Tensor& labels) {
-  if (labels.dtype() == kInt32) return labels.to_vector<int32_t>();
-  const std::vector<uint8_t> bytes = labels.to_vector<uint8_t>();
-  return {bytes.begin(), bytes.end()};
 }
 
 // Each pixel takes the cluster of the pixel of `map` that its centre falls into.
@@ -56,6 +29,25 @@ ClusterMap enlarged(const ClusterMap& map, ImageSize size) {
 }
 
 }  // namespace
+
+std::vector<int32_t> label_numbers(const Tensor& labels) {
+  if (labels.dtype() == kInt32) return labels.to_vector<int32_t>();
+  const std::vector<uint8_t> bytes = labels.to_vector<uint8_t>();
+  return {bytes.begin(), bytes.end()};
+}
+
+Tensor normalised(const Image& image) {
+  Tensor x = Tensor::empty({1, image.height, image.width, 3});
+  float table[3][256];
+  for (int channel = 0; channel < 3; ++channel) {
+    for (int v = 0; v < 256; ++v) {
+      table[channel][v] = (static_cast<float>(v) / 255.0f - kImageMean[channel]) / kImageStd[channel];
+    }
+  }
+  float* out = x.data<float>();
+  for (size_t i = 0; i < image.rgb.size(); ++i) out[i] = table[i % 3][image.rgb[i]];
+  return x;
+}
 
 ImageSize network_size(ImageSize image, int64_t res) {
   BS_CHECK(image.width > 0 && image.height > 0, "predict: the image must not be empty, got ", image.width, "x",
@@ -86,7 +78,7 @@ ClusterMap predict_clusters(const Segmenter& segmenter, int64_t classifier, cons
   const double scores = double(whole.width) * double(whole.height) * double(scorer.size());
   const double fit = std::sqrt(static_cast<double>(max_scores) / scores);
   const ImageSize size = fit < 1.0 ? scaled(whole, fit) : whole;
-  ClusterMap map{size.width, size.height, clusters_of(segment(features, scorer, size.height, size.width))};
+  ClusterMap map{size.width, size.height, label_numbers(segment(features, scorer, size.height, size.width))};
   return size == whole ? map : enlarged(map, whole);
 }
 

@@ -1,4 +1,4 @@
-// The two codecs behind data/image.h. Nothing else includes this.
+// The codecs behind data/image.h. Nothing else includes this.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,9 @@ ImageSize png_size(Bytes bytes, const std::string& name);
 /// `name` stands in messages.
 std::vector<uint8_t> encode_png(const uint8_t* pixels, ImageSize size, const std::vector<uint8_t>& palette,
                                 const std::string& name);
+
+/// Baseline JPEG of RGB pixels; quality in [1, 100].
+std::vector<uint8_t> encode_jpeg_pixels(const uint8_t* rgb, ImageSize size, int quality, const std::string& name);
 
 /// Throws Error unless the sides are positive and the pixels at most kMaxPixels.
 void check_size(int64_t width, int64_t height, const std::string& name);

@@ -11,6 +11,8 @@
 namespace bareseg {
 namespace {
 
+constexpr int64_t kMaxJpegSide = 65500;  // libjpeg's
+
 // An uncompressed picture of kMaxPixels with four channels of 16 bits.
 constexpr int64_t kMaxImageBytes = kMaxPixels * 8 + 1'000'000;
 
@@ -27,6 +29,25 @@ Bytes as_bytes(const std::vector<std::byte>& bytes) {
 
 void write_bytes(const std::filesystem::path& file, const std::vector<uint8_t>& bytes) {
   write_file_atomically(file, std::as_bytes(std::span(bytes)));
+}
+
+void check_pixels(const Image& image, const std::string& name) {
+  check_size(image.width, image.height, name);
+  BS_CHECK(static_cast<int64_t>(image.rgb.size()) == image.width * image.height * 3, name, ": expected ",
+           image.width * image.height * 3, " bytes of pixels, got ", image.rgb.size());
+}
+
+std::vector<uint8_t> encode_labels(const LabelMap& labels, const std::vector<uint8_t>& palette,
+                                   const std::string& name) {
+  check_size(labels.width, labels.height, name);
+  BS_CHECK(static_cast<int64_t>(labels.classes.size()) == labels.width * labels.height, name, ": expected ",
+           labels.width * labels.height, " classes, got ", labels.classes.size());
+  BS_CHECK(palette.size() % 3 == 0 && palette.size() <= 768, name,
+           ": a palette has three bytes for each of up to 256 colours, got ", palette.size(), " bytes");
+  const size_t colours = size_t{*std::max_element(labels.classes.begin(), labels.classes.end())} + 1;
+  std::vector<uint8_t> padded = palette;
+  padded.resize(std::max(palette.size(), colours * 3));
+  return encode_png(labels.classes.data(), {labels.width, labels.height}, padded, name);
 }
 
 }  // namespace
@@ -80,22 +101,25 @@ RawLabels read_labels(const std::filesystem::path& file) {
 }
 
 void write_png(const std::filesystem::path& file, const Image& image) {
-  check_size(image.width, image.height, file.string());
-  BS_CHECK(static_cast<int64_t>(image.rgb.size()) == image.width * image.height * 3, file.string(), ": expected ",
-           image.width * image.height * 3, " bytes of pixels, got ", image.rgb.size());
+  check_pixels(image, file.string());
   write_bytes(file, encode_png(image.rgb.data(), {image.width, image.height}, {}, file.string()));
 }
 
 void write_label_png(const std::filesystem::path& file, const LabelMap& labels, const std::vector<uint8_t>& palette) {
-  check_size(labels.width, labels.height, file.string());
-  BS_CHECK(static_cast<int64_t>(labels.classes.size()) == labels.width * labels.height, file.string(), ": expected ",
-           labels.width * labels.height, " classes, got ", labels.classes.size());
-  BS_CHECK(palette.size() % 3 == 0 && palette.size() <= 768, file.string(),
-           ": a palette has three bytes for each of up to 256 colours, got ", palette.size(), " bytes");
-  const size_t colours = size_t{*std::max_element(labels.classes.begin(), labels.classes.end())} + 1;
-  std::vector<uint8_t> padded = palette;
-  padded.resize(std::max(palette.size(), colours * 3));
-  write_bytes(file, encode_png(labels.classes.data(), {labels.width, labels.height}, padded, file.string()));
+  write_bytes(file, encode_labels(labels, palette, file.string()));
+}
+
+std::vector<uint8_t> jpeg_bytes(const Image& image, int quality) {
+  const std::string name = "picture";
+  check_pixels(image, name);
+  BS_CHECK(image.width <= kMaxJpegSide && image.height <= kMaxJpegSide, name, ": a JPEG has sides up to ", kMaxJpegSide,
+           ", got ", image.width, "x", image.height);
+  BS_CHECK(quality >= 1 && quality <= 100, name, ": the quality of a JPEG is in [1, 100], got ", quality);
+  return encode_jpeg_pixels(image.rgb.data(), {image.width, image.height}, quality, name);
+}
+
+std::vector<uint8_t> label_png_bytes(const LabelMap& labels, const std::vector<uint8_t>& palette) {
+  return encode_labels(labels, palette, "label map");
 }
 
 }  // namespace bareseg

@@ -63,4 +63,8 @@ void write_png(const std::filesystem::path& file, const Image& image);
 /// to 256; black for classes past the palette's end).
 void write_label_png(const std::filesystem::path& file, const LabelMap& labels, const std::vector<uint8_t>& palette);
 
+/// Files in memory, to be put into others: a JPEG of an image, quality in [1, 100], and what write_label_png() writes.
+std::vector<uint8_t> jpeg_bytes(const Image& image, int quality = 85);
+std::vector<uint8_t> label_png_bytes(const LabelMap& labels, const std::vector<uint8_t>& palette);
+
 }  // namespace bareseg

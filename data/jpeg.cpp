@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 
 #include <jpeglib.h>
 #include <csetjmp>
@@ -132,7 +134,55 @@ class Jpeg {
   const std::string& name_;
 };
 
+struct Encoder {
+  jpeg_compress_struct info;
+  jpeg_error_mgr errors;
+  std::jmp_buf failed;
+  char message[JMSG_LENGTH_MAX];
+  uint8_t* bytes;  // libjpeg's, by malloc
+  unsigned long size;
+};
+
+[[noreturn]] void on_encoder_error(j_common_ptr info) {
+  Encoder& encoder = *static_cast<Encoder*>(info->client_data);
+  info->err->format_message(info, encoder.message);
+  std::longjmp(encoder.failed, 1);
+}
+
+bool write_pixels(Encoder& encoder, const uint8_t* rgb, ImageSize size, int quality) {
+  if (setjmp(encoder.failed)) return false;
+  jpeg_compress_struct& info = encoder.info;
+  jpeg_create_compress(&info);
+  info.client_data = &encoder;
+  jpeg_mem_dest(&info, &encoder.bytes, &encoder.size);
+  info.image_width = static_cast<JDIMENSION>(size.width);
+  info.image_height = static_cast<JDIMENSION>(size.height);
+  info.input_components = 3;
+  info.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&info);
+  jpeg_set_quality(&info, quality, TRUE);
+  jpeg_start_compress(&info, TRUE);
+  while (info.next_scanline < info.image_height) {
+    auto* row = const_cast<uint8_t*>(rgb + size_t{info.next_scanline} * info.image_width * 3);  // only read
+    jpeg_write_scanlines(&info, &row, 1);
+  }
+  jpeg_finish_compress(&info);
+  return true;
+}
+
 }  // namespace
+
+std::vector<uint8_t> encode_jpeg_pixels(const uint8_t* rgb, ImageSize size, int quality, const std::string& name) {
+  Encoder encoder{};
+  encoder.info.err = jpeg_std_error(&encoder.errors);
+  encoder.info.client_data = &encoder;
+  encoder.errors.error_exit = on_encoder_error;
+  const bool written = write_pixels(encoder, rgb, size, quality);
+  jpeg_destroy_compress(&encoder.info);
+  const std::unique_ptr<uint8_t, decltype(&std::free)> owner(encoder.bytes, &std::free);
+  BS_CHECK(written, name, ": cannot encode JPEG: ", encoder.message);
+  return {encoder.bytes, encoder.bytes + encoder.size};
+}
 
 Image decode_jpeg(Bytes bytes, const std::string& name) { return Jpeg(bytes, name).decode(); }
 

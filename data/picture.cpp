@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/error.h"
+#include "engine/pillow.h"
 
 namespace bareseg {
 namespace {
@@ -61,6 +62,11 @@ void paste(const Image& image, int64_t row, int64_t column, Image& out) {
   }
 }
 
+void check_resize(int64_t width, int64_t height, ImageSize size) {
+  BS_CHECK(width > 0 && height > 0 && size.width > 0 && size.height > 0, "resized: expected positive sides, got ",
+           width, "x", height, " to ", size.width, "x", size.height);
+}
+
 }  // namespace
 
 Image colourise(const LabelMap& labels, const std::vector<uint8_t>& palette) {
@@ -84,6 +90,22 @@ Image overlay(const Image& image, const LabelMap& labels, const std::vector<uint
       out.rgb[3 * i + k] = static_cast<uint8_t>(below + (above - below) * opacity + 0.5f);
     }
   }
+  return out;
+}
+
+Image resized(const Image& image, ImageSize size) {
+  check_resize(image.width, image.height, size);
+  Image out{size.width, size.height, std::vector<uint8_t>(static_cast<size_t>(size.width * size.height * 3))};
+  pillow::resize_bilinear(image.rgb.data(), image.height, image.width, 3, size.height, size.width,
+                          {.height = size.height, .width = size.width}, out.rgb.data());
+  return out;
+}
+
+LabelMap resized(const LabelMap& labels, ImageSize size) {
+  check_resize(labels.width, labels.height, size);
+  LabelMap out{size.width, size.height, std::vector<uint8_t>(static_cast<size_t>(size.width * size.height))};
+  pillow::resize_nearest(labels.classes.data(), labels.height, labels.width, size.height, size.width,
+                         {.height = size.height, .width = size.width}, out.classes.data());
   return out;
 }
 

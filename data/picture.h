@@ -17,6 +17,11 @@ Image colourise(const LabelMap& labels, const std::vector<uint8_t>& palette);
 /// @throws Error when the sizes differ, opacity is not in [0, 1] or a class has no colour.
 Image overlay(const Image& image, const LabelMap& labels, const std::vector<uint8_t>& palette, float opacity);
 
+/// Pillow's bilinear resize. @throws Error when the image is empty or a side of `size` is not positive.
+Image resized(const Image& image, ImageSize size);
+/// Pillow's nearest resize, on the same terms.
+LabelMap resized(const LabelMap& labels, ImageSize size);
+
 /// Every pixel `factor` times in both directions. @throws Error when factor < 1.
 Image upscale_nearest(const Image& image, int64_t factor);
 

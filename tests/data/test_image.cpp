@@ -330,5 +330,30 @@ TEST_F(SharedImages, EveryOddOneDecodes) {
   EXPECT_NEAR(sum / static_cast<double>(grey.size()), 110.4, 0.1);
 }
 
+TEST(FilesInMemory, JpegIsCloseAndSmallerWhereAskedTo) {
+  const Image image = drawn_picture(61, 37);
+  const std::vector<uint8_t> fine = jpeg_bytes(image, 98), rough = jpeg_bytes(image, 20);
+  EXPECT_LT(rough.size(), fine.size());
+  const Image read = decode_image(fine.data(), std::ssize(fine), "fine");
+  ASSERT_EQ(read.width, 61);
+  ASSERT_EQ(read.height, 37);
+  double difference = 0.0;
+  for (size_t i = 0; i < image.rgb.size(); ++i) difference += std::abs(int{read.rgb[i]} - int{image.rgb[i]});
+  EXPECT_LT(difference / static_cast<double>(image.rgb.size()), 6.0);
+  EXPECT_TRUE(refuses([&] { jpeg_bytes(image, 0); }, {"quality", "got 0"}));
+  EXPECT_TRUE(refuses([&] { jpeg_bytes({4, 4, {1, 2, 3}}); }, {"48", "got 3"}));
+  EXPECT_TRUE(refuses([&] { jpeg_bytes(Image{70'000, 1, std::vector<uint8_t>(210'000)}); }, {"65500", "70000x1"}));
+}
+
+TEST(FilesInMemory, LabelPngKeepsNumbers) {
+  const LabelMap labels{3, 2, {0, 1, 2, 255, 1, 0}};
+  const TemporaryFolder folder;
+  const std::vector<uint8_t> palette = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  put_file(folder / "memory.png", label_png_bytes(labels, palette));
+  write_label_png(folder / "file.png", labels, palette);
+  EXPECT_EQ(bytes_of(folder / "memory.png"), bytes_of(folder / "file.png"));
+  EXPECT_EQ(read_labels(folder / "memory.png").values, (std::vector<uint16_t>{0, 1, 2, 255, 1, 0}));
+}
+
 }  // namespace
 }  // namespace bareseg

@@ -37,6 +37,15 @@ TEST(Picture, OverlayMixesAndLeavesIgnoredPixels) {
   EXPECT_THROW(overlay(image, {3, 1, {0, 9, 0}}, kPalette, 0.5f), Error);
 }
 
+TEST(Picture, ResizedAveragesImagesAndPicksLabels) {
+  EXPECT_EQ(resized(Image{2, 1, {0, 10, 20, 100, 30, 40}}, {1, 1}).rgb, (std::vector<uint8_t>{50, 20, 30}));
+  const LabelMap labels = resized(LabelMap{2, 2, {1, 2, 3, kIgnoreLabel}}, {4, 2});
+  EXPECT_EQ(labels.width, 4);
+  EXPECT_EQ(labels.classes, (std::vector<uint8_t>{1, 1, 2, 2, 3, 3, kIgnoreLabel, kIgnoreLabel}));
+  EXPECT_THROW(resized(Image{}, {1, 1}), Error);
+  EXPECT_THROW(resized(labels, {0, 1}), Error);
+}
+
 TEST(Picture, UpscaleRepeatsPixels) {
   Image image = grey(2, 3, 0);
   std::iota(image.rgb.begin(), image.rgb.end(), uint8_t{0});
