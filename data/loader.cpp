@@ -19,8 +19,11 @@
 namespace bareseg {
 namespace {
 
-/// The image's square, then the label map's, as the caches keep them.
-using Record = std::vector<uint8_t>;
+/// The image's base crop, then the label map's, as the caches keep them; or what views are made from.
+struct Record {
+  int64_t height = 0, width = 0;  // of the source of views
+  std::vector<uint8_t> bytes;
+};
 
 uint64_t add_text(uint64_t sum, const std::string& text) {
   return checksum({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, sum);
@@ -46,6 +49,7 @@ uint64_t fingerprint(const Dataset& dataset, const LoaderOptions& options) {
 /// A batch on its way. Tasks write different rows and errors; `missing` belongs to the loader's mutex.
 struct Pending {
   Batch batch;
+  uint64_t pass = 0;
   std::vector<std::exception_ptr> unreadable;  // per image: the Error that names it
   std::exception_ptr failure;                  // anything else; guarded like `missing`
   size_t missing = 0;
@@ -62,14 +66,16 @@ struct Loader::Impl {
   Impl(const Dataset& data, LoaderOptions o);
   ~Impl();
 
-  void start(std::vector<int64_t> order, int64_t images_per_batch);
+  void start(std::vector<int64_t> order, int64_t images_per_batch, uint64_t number);
   bool next(Batch& batch);
 
   void work();
   void run(const Task& task);
-  void fetch(int64_t index, uint8_t* image, uint8_t* labels);
+  void fetch(int64_t index, uint64_t of_pass, uint8_t* image, uint8_t* labels);
   std::shared_ptr<const Record> cached(int64_t index);
   std::shared_ptr<const Record> produce(int64_t index);
+  Record base_crops(int64_t index);
+  Record source_of_views(int64_t index) const;
   void keep_on_disk(int64_t index, const Record& record);
   void fill();     // with the mutex held
   void abandon();  // with the mutex held
@@ -78,6 +84,7 @@ struct Loader::Impl {
 
   const Dataset& dataset;
   const LoaderOptions options;
+  const ImageSize image_size, label_size;
   const int64_t image_bytes, label_bytes;
   std::optional<DiskCache> disk;
 
@@ -85,7 +92,8 @@ struct Loader::Impl {
   std::condition_variable work_came, work_done;
   bool stopping = false;
   std::vector<int64_t> order;
-  int64_t batch_size = 0;                       // of this pass
+  int64_t batch_size = 0;  // of this pass
+  uint64_t pass = 0;
   size_t position = 0;                          // of the first image that no pending batch has
   std::deque<std::shared_ptr<Pending>> window;  // batches in order
   std::deque<Task> tasks;
@@ -100,16 +108,26 @@ struct Loader::Impl {
 Loader::Impl::Impl(const Dataset& data, LoaderOptions o)
     : dataset(data),
       options(std::move(o)),
-      image_bytes(options.side * options.side * 3),
-      label_bytes(options.label_side * options.label_side) {
+      image_size(options.augment ? ImageSize{options.augment->width, options.augment->height}
+                                 : ImageSize{options.side, options.side}),
+      label_size(options.augment ? image_size : ImageSize{options.label_side, options.label_side}),
+      image_bytes(image_size.height * image_size.width * 3),
+      label_bytes(label_size.height * label_size.width) {
   BS_CHECK(options.batch > 0, "loader: batch must be positive, got ", options.batch);
-  BS_CHECK(options.side > 0 && options.side <= 1 << 14, "loader: side must be 1 .. 16384, got ", options.side);
-  BS_CHECK(options.label_side >= 0 && options.label_side <= 1 << 14, "loader: label_side must be 0 .. 16384, got ",
-           options.label_side);
+  if (options.augment) {
+    options.augment->check();
+    BS_CHECK(options.side == 0 && options.label_side == 0, "loader: views have no side, got ", options.side, " and ",
+             options.label_side);
+    BS_CHECK(options.disk_cache.empty(), "loader: a disk cache keeps base crops alone");
+  } else {
+    BS_CHECK(options.side > 0 && options.side <= 1 << 14, "loader: side must be 1 .. 16384, got ", options.side);
+    BS_CHECK(options.label_side >= 0 && options.label_side <= 1 << 14, "loader: label_side must be 0 .. 16384, got ",
+             options.label_side);
+  }
   BS_CHECK(options.workers >= 0 && options.workers <= 1024, "loader: workers must be 0 .. 1024, got ", options.workers);
   BS_CHECK(options.prefetch >= 0, "loader: prefetch must not be negative, got ", options.prefetch);
   BS_CHECK(options.cache_bytes >= 0, "loader: cache_bytes must not be negative, got ", options.cache_bytes);
-  BS_CHECK(options.label_side == 0 || dataset.has_labels(), "loader: the data set has no labels");
+  BS_CHECK(label_bytes == 0 || dataset.has_labels(), "loader: the data set has no labels");
   if (!options.disk_cache.empty()) {
     disk.emplace(options.disk_cache, fingerprint(dataset, options), dataset.size(), image_bytes + label_bytes);
   }
@@ -133,7 +151,7 @@ void Loader::Impl::abandon() {
   position = order.size();
 }
 
-void Loader::Impl::start(std::vector<int64_t> new_order, int64_t images_per_batch) {
+void Loader::Impl::start(std::vector<int64_t> new_order, int64_t images_per_batch, uint64_t number) {
   BS_CHECK(images_per_batch > 0, "loader: batch must be positive, got ", images_per_batch);
   for (const int64_t index : new_order) {
     BS_CHECK(index >= 0 && index < dataset.size(), "loader: the data set has ", dataset.size(), " images, got index ",
@@ -143,6 +161,7 @@ void Loader::Impl::start(std::vector<int64_t> new_order, int64_t images_per_batc
   abandon();
   order = std::move(new_order);
   batch_size = images_per_batch;
+  pass = number;
   position = 0;
   fill();
 }
@@ -155,8 +174,9 @@ void Loader::Impl::fill() {
     batch.indexes.assign(order.begin() + static_cast<std::ptrdiff_t>(position),
                          order.begin() + static_cast<std::ptrdiff_t>(end));
     const int64_t count = static_cast<int64_t>(end - position);
-    batch.images = Tensor::empty({count, options.side, options.side, 3}, kUInt8);
-    if (options.label_side > 0) batch.labels = Tensor::empty({count, options.label_side, options.label_side}, kUInt8);
+    pending->pass = pass;
+    batch.images = Tensor::empty({count, image_size.height, image_size.width, 3}, kUInt8);
+    if (label_bytes > 0) batch.labels = Tensor::empty({count, label_size.height, label_size.width}, kUInt8);
     pending->missing = end - position;
     pending->unreadable.resize(pending->missing);
     for (size_t slot = 0; slot < pending->missing; ++slot) tasks.push_back({pending, slot});
@@ -190,18 +210,24 @@ void Loader::Impl::run(const Task& task) {
   const Batch& batch = task.pending->batch;
   const int64_t slot = static_cast<int64_t>(task.slot);
   try {
-    fetch(batch.indexes[task.slot], batch.images.data<uint8_t>() + slot * image_bytes,
+    fetch(batch.indexes[task.slot], task.pending->pass, batch.images.data<uint8_t>() + slot * image_bytes,
           label_bytes > 0 ? batch.labels.data<uint8_t>() + slot * label_bytes : nullptr);
   } catch (const Error&) {
     task.pending->unreadable[task.slot] = std::current_exception();
   }
 }
 
-void Loader::Impl::fetch(int64_t index, uint8_t* image, uint8_t* labels) {
+void Loader::Impl::fetch(int64_t index, uint64_t of_pass, uint8_t* image, uint8_t* labels) {
   std::shared_ptr<const Record> record = cached(index);
   if (!record) record = produce(index);
-  std::memcpy(image, record->data(), static_cast<size_t>(image_bytes));
-  if (labels != nullptr) std::memcpy(labels, record->data() + image_bytes, static_cast<size_t>(label_bytes));
+  const uint8_t* bytes = record->bytes.data();
+  if (options.augment) {
+    const PairSource source{record->height, record->width, bytes, bytes + record->height * record->width * 3};
+    const PairDraw draw = draw_pair(*options.augment, source.height, source.width, index, of_pass);
+    return augment_pair(*options.augment, source, draw, image, labels);
+  }
+  std::memcpy(image, bytes, static_cast<size_t>(image_bytes));
+  if (labels != nullptr) std::memcpy(labels, bytes + image_bytes, static_cast<size_t>(label_bytes));
 }
 
 std::shared_ptr<const Record> Loader::Impl::cached(int64_t index) {
@@ -212,19 +238,31 @@ std::shared_ptr<const Record> Loader::Impl::cached(int64_t index) {
 }
 
 std::shared_ptr<const Record> Loader::Impl::produce(int64_t index) {
-  auto record = std::make_shared<Record>(static_cast<size_t>(image_bytes + label_bytes));
-  if (!disk || !disk->read(index, *record)) {
-    const Image image = base_crop(dataset.image(index), options.side);
-    std::copy(image.rgb.begin(), image.rgb.end(), record->begin());
-    if (label_bytes > 0) {
-      const LabelMap labels = base_crop(dataset.labels(index), options.label_side);
-      std::copy(labels.classes.begin(), labels.classes.end(), record->begin() + image_bytes);
-    }
-    if (disk) keep_on_disk(index, *record);
-  }
+  auto record = std::make_shared<const Record>(options.augment ? source_of_views(index) : base_crops(index));
   const std::lock_guard lock(mutex);
-  const int64_t bytes = static_cast<int64_t>(record->size());
+  const int64_t bytes = static_cast<int64_t>(record->bytes.size());
   if (kept_bytes + bytes <= options.cache_bytes && kept.emplace(index, record).second) kept_bytes += bytes;
+  return record;
+}
+
+Record Loader::Impl::base_crops(int64_t index) {
+  Record record{.bytes = std::vector<uint8_t>(static_cast<size_t>(image_bytes + label_bytes))};
+  if (disk && disk->read(index, record.bytes)) return record;
+  const Image image = base_crop(dataset.image(index), options.side);
+  std::copy(image.rgb.begin(), image.rgb.end(), record.bytes.begin());
+  if (label_bytes > 0) {
+    const LabelMap labels = base_crop(dataset.labels(index), options.label_side);
+    std::copy(labels.classes.begin(), labels.classes.end(), record.bytes.begin() + image_bytes);
+  }
+  if (disk) keep_on_disk(index, record);
+  return record;
+}
+
+Record Loader::Impl::source_of_views(int64_t index) const {
+  const Image image = pair_source(*options.augment, dataset.image(index));
+  const LabelMap labels = pair_source(*options.augment, dataset.labels(index));
+  Record record{image.height, image.width, image.rgb};
+  record.bytes.insert(record.bytes.end(), labels.classes.begin(), labels.classes.end());
   return record;
 }
 
@@ -234,7 +272,7 @@ void Loader::Impl::keep_on_disk(int64_t index, const Record& record) {
     if (!disk_failure.empty()) return;
   }
   try {
-    disk->write(index, record);
+    disk->write(index, record.bytes);
   } catch (const Error& error) {
     // The image is fine; a full disk costs time, not the run.
     const std::lock_guard lock(mutex);
@@ -312,8 +350,8 @@ Loader::Loader(const Dataset& dataset, LoaderOptions options)
     : impl_(std::make_unique<Impl>(dataset, std::move(options))) {}
 Loader::~Loader() = default;
 
-void Loader::start(std::vector<int64_t> order, int64_t batch) {
-  impl_->start(std::move(order), batch > 0 ? batch : impl_->options.batch);
+void Loader::start(std::vector<int64_t> order, int64_t batch, uint64_t pass) {
+  impl_->start(std::move(order), batch > 0 ? batch : impl_->options.batch, pass);
 }
 bool Loader::next(Batch& batch) { return impl_->next(batch); }
 

@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/pair_augment.h"
 #include "engine/tensor.h"
 
 namespace bareseg {
@@ -17,6 +19,7 @@ struct LoaderOptions {
   int64_t batch = 1;
   int64_t side = 0;                                   // side of the base crop in pixels
   int64_t label_side = 0;                             // side of the label maps; 0: no label is read
+  std::optional<PairAugment> augment = {};            // random views in place of base crops, then no side is given
   int workers = 0;                                    // threads that decode; 0: as many as there are processors
   int64_t prefetch = 2;                               // batches prepared ahead of the one that next() waits for
   int64_t cache_bytes = int64_t{1} << 30;             // decoded crops kept in memory; the first that fit stay for good
@@ -26,8 +29,8 @@ struct LoaderOptions {
 };
 
 struct Batch {
-  Tensor images;                 // uint8 [B, side, side, 3], base crops in RGB
-  Tensor labels;                 // uint8 [B, label_side, label_side]; undefined when label_side is 0
+  Tensor images;  // uint8 [B, side, side, 3], base crops in RGB; or views [B, height, width, 3]
+  Tensor labels;  // uint8 [B, label_side, label_side]; undefined when label_side is 0; or [B, height, width]
   std::vector<int64_t> indexes;  // the B images' numbers in the data set
 };
 
@@ -43,9 +46,9 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   /// Begins a pass over the images `order`, abandoning the one before. Entries may repeat. `batch` images make a batch
-  /// of this pass; 0: as many as the options say.
+  /// of this pass; 0: as many as the options say. `pass` is what draw_pair() is told of it.
   /// @throws Error when an index is not in the data set.
-  void start(std::vector<int64_t> order, int64_t batch = 0);
+  void start(std::vector<int64_t> order, int64_t batch = 0, uint64_t pass = 0);
 
   /// The next batch of the pass: entries [i * batch, (i + 1) * batch) of the order less the unreadable images; the last
   /// may be smaller. A batch that ends empty is passed over.

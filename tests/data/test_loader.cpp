@@ -354,5 +354,49 @@ TEST(Checksum, SeesEveryByteAndTheSeed) {
   EXPECT_EQ(sums.size(), 39u);
 }
 
+TEST(Loader, ViewsFollowTheImageAndThePassNotTheThreads) {
+  const FakeDataset data(9, {4});
+  const PairAugment how{
+      .height = 11, .width = 13, .short_side = 16, .min_scale = 0.5, .max_scale = 2.0, .hflip = true, .jitter = 0.3};
+  const auto views = [&](Loader& loader, const std::vector<int64_t>& order, uint64_t number) {
+    Pass pass;
+    loader.start(order, 0, number);
+    for (Batch batch; loader.next(batch);) {
+      EXPECT_EQ(batch.images.shape(), (Shape{batch.images.dim(0), 11, 13, 3}));
+      EXPECT_EQ(batch.labels.shape(), (Shape{batch.images.dim(0), 11, 13}));
+      pass.indexes.insert(pass.indexes.end(), batch.indexes.begin(), batch.indexes.end());
+      append(batch.images, pass.pixels);
+      append(batch.labels, pass.labels);
+    }
+    return pass;
+  };
+  Loader one(data, {.batch = 3, .augment = how, .workers = 1}), many(data, {.batch = 3, .augment = how, .workers = 4});
+  const Pass first = views(one, {7, 4, 0, 8, 2}, 5);
+  EXPECT_EQ(first.indexes, (std::vector<int64_t>{7, 0, 8, 2}));
+  EXPECT_EQ(views(many, {7, 4, 0, 8, 2}, 5), first);
+  EXPECT_EQ(views(many, {7, 4, 0, 8, 2}, 5), first);  // now from the cache
+  EXPECT_NE(views(many, {7, 4, 0, 8, 2}, 6).pixels, first.pixels);
+  // Each is what augment_pair() makes of the image as stored.
+  const Image image = data.image(8);
+  const LabelMap labels = data.labels(8);
+  const PairSource source{image.height, image.width, image.rgb.data(), labels.classes.data()};
+  std::vector<uint8_t> rgb(11 * 13 * 3), classes(11 * 13);
+  augment_pair(how, source, draw_pair(how, image.height, image.width, 8, 5), rgb.data(), classes.data());
+  EXPECT_TRUE(std::equal(rgb.begin(), rgb.end(), first.pixels.begin() + 2 * 11 * 13 * 3));
+  EXPECT_TRUE(std::equal(classes.begin(), classes.end(), first.labels.begin() + 2 * 11 * 13));
+}
+
+TEST(Loader, RefusesViewsOfOtherKindsOfOptions) {
+  FakeDataset data(3);
+  const PairAugment how{.height = 8, .width = 8, .short_side = 8};
+  EXPECT_NE(message_of([&] { Loader(data, {.side = 8, .augment = how}); }).find("views have no side"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { Loader(data, {.augment = how, .disk_cache = "x"}); }).find("base crops alone"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { Loader(data, {.augment = PairAugment{}}); }).find("height and width"), std::string::npos);
+  data.labelled = false;
+  EXPECT_NE(message_of([&] { Loader(data, {.augment = how}); }).find("no labels"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace bareseg
