@@ -37,7 +37,7 @@ Tensor Aspp::forward(const Tensor& x) {
   std::vector<Tensor> maps;
   for (size_t i = 0; i < 4; ++i) maps.push_back(branches_[i].forward(x));
   maps.push_back(resize_bilinear(branches_[4].forward(global_avg_pool(x)), x.dim(1), x.dim(2)));
-  const Tensor y = project_.forward(concat_channels(maps));
+  Tensor y = project_.forward(concat_channels(maps));
   if (!training() || dropout_ == 0.0f) return y;
   // Numbered by the batches that the norm has seen, which checkpoints keep: a resumed run draws what is next.
   return dropout(y, dropout_, Random(seed_, Draws::dropout, static_cast<uint64_t>(project_.norm->batches_tracked())));
@@ -47,12 +47,12 @@ DeepLabV3::DeepLabV3(const Options& o, const ModuleOptions& module)
     : device_(module.device),
       backbone_(o.depth, module, part_, o.output_stride),
       aspp_({.in = backbone_.channels()[3],
-             .out = features(),
+             .out = kFeatures,
              .dilations = o.output_stride == 8 ? std::array<int64_t, 3>{12, 24, 36} : std::array<int64_t, 3>{6, 12, 18},
              .dropout = o.dropout},
             module, part_),
-      conv_(same_size(features(), features(), 3), weights(module, part_), module.device),
-      norm_(features(), module.device) {
+      conv_(same_size(kFeatures, kFeatures, 3), weights(module, part_), module.device),
+      norm_(kFeatures, module.device) {
   BS_CHECK(o.output_stride == 8 || o.output_stride == 16, "DeepLabV3: output_stride must be 8 or 16, got ",
            o.output_stride);
   child("backbone", backbone_);

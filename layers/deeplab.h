@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "layers/network.h"
 #include "layers/resnet.h"
 
 namespace bareseg {
@@ -44,7 +45,7 @@ class Aspp : public Module {
 
 /// Names "backbone.*" and "classifier.0" to "classifier.2"; torchvision's "classifier.4", the 1x1 convolution that
 /// makes the classes, is the caller's.
-class DeepLabV3 : public Module {
+class DeepLabV3 : public SegmentationNetwork {
  public:
   struct Options {
     int depth = 50;
@@ -55,11 +56,10 @@ class DeepLabV3 : public Module {
 
   /// x float [N, H, W, 3], normalised RGB, in training N > 1. Returns [N, ceil(H / s), ceil(W / s), features()], s the
   /// output stride.
-  Tensor forward(const Tensor& x);
-  static constexpr int64_t features() { return 256; }
-  ResNet& backbone() { return backbone_; }
-  /// Where the parameters are.
-  Device device() const { return device_; }
+  Tensor forward(const Tensor& x) override;
+  int64_t features() const override { return kFeatures; }
+  Device device() const override { return device_; }
+  static constexpr int64_t kFeatures = 256;
 
  private:
   struct Head : Module {

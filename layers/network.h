@@ -20,8 +20,10 @@ class SegmentationNetwork : public Module {
 
 /// What has to be known to build a network that weights of a file fit into.
 struct NetworkOptions {
-  std::string architecture = "resnet-fpn";
-  int depth = 18;  // layers of the ResNet
+  std::string architecture = "resnet-fpn";  // or "deeplabv3", "unet"
+  int depth = 18;                           // resnet-fpn, deeplabv3: layers of the ResNet
+  int output_stride = 8;                    // deeplabv3: 8 or 16
+  int64_t width = 64;                       // unet: channels at full resolution
 };
 
 /// @throws Error on an architecture that is not known.

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "layers/conv.h"
+#include "layers/network.h"
 
 namespace bareseg {
 
@@ -25,7 +26,7 @@ class DoubleConv : public Module {
 /// before all but the first. Up, from the lowest: the map is enlarged to the size of the level above and set beside
 /// what that level had on the way down; double convolutions 16w -> 8w -> 4w, 8w -> 4w -> 2w, 4w -> 2w -> w, 2w -> w ->
 /// w. Names "down0" to "down4" and "up3" to "up0". With w = 64: 17,262,912 parameters.
-class UNet : public Module {
+class UNet : public SegmentationNetwork {
  public:
   struct Options {
     int64_t width = 64;
@@ -33,10 +34,9 @@ class UNet : public Module {
   explicit UNet(const Options& options, const ModuleOptions& module = {});
 
   /// x float [N, H, W, 3], normalised RGB, H and W of 16 at least. Returns [N, H, W, width].
-  Tensor forward(const Tensor& x);
-  int64_t features() const { return features_; }
-  /// Where the parameters are.
-  Device device() const { return device_; }
+  Tensor forward(const Tensor& x) override;
+  int64_t features() const override { return features_; }
+  Device device() const override { return device_; }
 
  private:
   Device device_;

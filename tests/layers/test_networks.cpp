@@ -107,7 +107,7 @@ TEST(Networks, ParameterCounts) {
   // The 1x1 convolution to 21 classes is the caller's.
   const auto of_deeplab = golden("deeplab").at("parameters").at(0), of_unet = golden("unet").at("parameters").at(0);
   EXPECT_EQ(of_deeplab, 39638869);
-  EXPECT_EQ(parameter_count(DeepLabV3({.depth = 50})) + 21 * DeepLabV3::features() + 21, of_deeplab);
+  EXPECT_EQ(parameter_count(DeepLabV3({.depth = 50})) + 21 * DeepLabV3::kFeatures + 21, of_deeplab);
   EXPECT_EQ(parameter_count(UNet({.width = 8})), of_unet);
   EXPECT_EQ(parameter_count(UNet({})), 17262912);
   // The auxiliary head of the published weights makes it 42,004,074: a 3x3 convolution of 1024 channels, its norm and
