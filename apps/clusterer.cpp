@@ -1,5 +1,7 @@
 #include "apps/clusterer.h"
 
+#include <algorithm>
+
 #include "apps/run.h"
 #include "apps/segmenter.h"
 #include "cluster/kmeans.h"
@@ -34,14 +36,21 @@ Tensor cluster_features(SegmentationNetwork& network, Loader& loader, int64_t im
   return kmeans->centroids();
 }
 
-void load_initial_weights(ResNetFpn& network, const std::string& file) {
+void load_initial_weights(SegmentationNetwork& network, const std::string& file) {
+  constexpr const char* kBackbone = "backbone.";
   NamedTensors weights = read_weights(file);
-  bool whole = false;
   for (NamedTensor& w : weights) {
     if (w.name.starts_with("model.")) w.name.erase(0, 6);
-    whole = whole || w.name.starts_with("backbone.");
   }
-  StateDict target = whole ? network.state() : network.backbone().state();
+  StateDict target = network.state();
+  const bool whole = std::any_of(weights.begin(), weights.end(), [&](const NamedTensor& w) {
+    return std::any_of(target.begin(), target.end(), [&](const StateEntry& entry) { return entry.name == w.name; });
+  });
+  if (!whole) {
+    std::erase_if(target, [](const StateEntry& entry) { return !entry.name.starts_with(kBackbone); });
+    for (StateEntry& entry : target) entry.name.erase(0, std::string(kBackbone).size());
+    BS_CHECK(!target.empty(), file, ": holds none of the network's weights, and the network has no backbone");
+  }
   LoadReport report;
   try {
     report = load_into(target, weights, false);
@@ -50,7 +59,7 @@ void load_initial_weights(ResNetFpn& network, const std::string& file) {
   }
   for (const std::string& name : report.missing) {
     BS_CHECK(name.ends_with("num_batches_tracked"), file, ": '", name, "' is missing; expected the weights of a ",
-             whole ? "ResNet-FPN" : "ResNet", " of the given --depth");
+             whole ? "network of the same architecture and size" : "ResNet of the given --depth");
   }
   log_info(concat("weights from ", file, whole ? "" : " (backbone)"));
 }

@@ -21,8 +21,8 @@ struct FeatureClustering {
 Tensor cluster_features(SegmentationNetwork& network, Loader& loader, int64_t images, const FeatureClustering& how,
                         DType dtype);
 
-/// Loads what a file of weights has of the network: a backbone of torchvision's names, or names of ours or of the
-/// authors' checkpoints. @throws Error when not even the backbone's first convolution is in it, or a shape differs.
-void load_initial_weights(ResNetFpn& network, const std::string& file);
+/// Loads what a file of weights has of the network: a backbone of torchvision's names, or names of ours, of the
+/// authors' checkpoints or of torchvision's DeepLabV3. @throws Error when parts of it are missing, or a shape differs.
+void load_initial_weights(SegmentationNetwork& network, const std::string& file);
 
 }  // namespace bareseg

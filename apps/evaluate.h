@@ -14,7 +14,7 @@ struct EvaluateOptions {
   DeviceOptions device;
   int64_t batch = 16;
   int64_t resolution = 0;  // 0: the checkpoint's
-  std::string matching = "hungarian";
+  std::string matching = "auto";
   std::string json;  // file to write the scores to
   void declare(CLI::App& app);
 };

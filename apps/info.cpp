@@ -176,10 +176,13 @@ void print_fields(const Contents& c) {
   };
   const bool ours = c.metadata.contains("method");
   take("method", "method");
-  if (ours && rest.contains("depth") && (!rest.contains("architecture") || rest["architecture"] == "resnet-fpn")) {
-    fields.emplace_back("network", concat("ResNet-", rest["depth"], "-FPN"));
-    rest.erase("depth");
-    rest.erase("architecture");
+  if (ours && rest.contains("depth")) {
+    const std::string architecture = rest.contains("architecture") ? rest["architecture"] : "resnet-fpn";
+    fields.emplace_back("network", architecture == "unet"        ? concat("U-Net of width ", rest["width"])
+                                   : architecture == "deeplabv3" ? concat("DeepLabV3 on ResNet-", rest["depth"],
+                                                                          ", stride ", rest["output_stride"])
+                                                                 : concat("ResNet-", rest["depth"], "-FPN"));
+    for (const char* key : {"architecture", "depth", "output_stride", "width"}) rest.erase(key);
   }
   for (const NamedTensor& t : c.tensors) {
     if (ours && t.name.starts_with("classifier") && t.tensor.rank() == 2) {
@@ -190,6 +193,7 @@ void print_fields(const Contents& c) {
     }
   }
   take("resolution", "resolution");
+  take("frame", "frame");
   take("epoch", ours ? "epochs done" : "epoch");
   take("steps", "steps into the next");
   take("images", "training images");

@@ -19,6 +19,7 @@
 #include "apps/report.h"
 #include "apps/retrieve.h"
 #include "apps/run.h"
+#include "apps/supervised.h"
 #include "cpu/cpu_backend.h"
 #if defined(BARESEG_CUDA)
 #include "cuda/cuda_backend.h"
@@ -42,6 +43,22 @@ std::string early_value(const std::vector<std::string>& args, const std::string&
     if (args[i].starts_with(option + "=")) return args[i].substr(option.size() + 1);
   }
   return {};
+}
+
+/// One of the commands of `train`.
+struct TrainingCommand {
+  const char *name, *help;
+};
+template <typename Options>
+void declare_training(CLI::App& train, const TrainingCommand& what, Options& options,
+                      int (*run)(const Options&, const std::string&), std::function<int()>& command) {
+  CLI::App* app = train.add_subcommand(what.name, what.help);
+  options.declare(*app);
+  app->callback([=, &options, &command] {
+    command = [=, &options] {
+      return run(options, concat("[train.", what.name, "]\n", app->config_to_str(true, false)));
+    };
+  });
 }
 
 struct BenchCommands {
@@ -76,17 +93,13 @@ int run(std::vector<std::string> args) {
     return found != args.end() && found + 1 != args.end() && found[1] == method ? early_value(args, "--preset") : "";
   };
   ClusterOptions picie = picie_preset(preset_of("picie")), mdc = mdc_preset(preset_of("mdc"));
-  const auto add_cluster_method = [&](ClusterOptions& options, const char* help) {
-    CLI::App* method = train->add_subcommand(options.method, help);
-    options.declare(*method);
-    method->callback([&, method] {
-      command = [&, method] {
-        return train_on_clusters(options, concat("[train.", options.method, "]\n", method->config_to_str(true, false)));
-      };
-    });
-  };
-  add_cluster_method(picie, "PiCIE: without labels, two views that predict each other's clusters");
-  add_cluster_method(mdc, "MDC: without labels, a classifier learns the clusters afresh in every epoch");
+  SupervisedOptions supervised = SupervisedOptions::preset_named(preset_of("supervised"));
+  declare_training(*train, {"picie", "PiCIE: without labels, two views that predict each other's clusters"}, picie,
+                   train_on_clusters, command);
+  declare_training(*train, {"mdc", "MDC: without labels, a classifier learns the clusters afresh in every epoch"}, mdc,
+                   train_on_clusters, command);
+  declare_training(*train, {"supervised", "from labels: a network and a classifier"}, supervised, train_supervised,
+                   command);
 
   ExperimentOptions experiment;
   CLI::App* experiment_command = app.add_subcommand("experiment", "train several configurations, compare them");

@@ -84,6 +84,9 @@ void save_segmenter(const std::filesystem::path& file, const Segmenter& s, const
   metadata["method"] = s.method;
   metadata["architecture"] = s.design.architecture;
   metadata["depth"] = std::to_string(s.design.depth);
+  metadata["output_stride"] = std::to_string(s.design.output_stride);
+  metadata["width"] = std::to_string(s.design.width);
+  metadata["frame"] = s.frame;
   metadata["resolution"] = std::to_string(s.resolution);
   metadata["classes"] = joined(s.class_names);
   metadata["cluster_classes"] = joined(s.cluster_classes);
@@ -96,7 +99,13 @@ Segmenter load_segmenter(const std::filesystem::path& file, Device device, Check
     Segmenter s;
     BS_CHECK(read.metadata.contains("method"), "not a checkpoint of bareseg: 'method' is missing from the metadata");
     s.method = read.metadata["method"];
-    if (read.metadata.contains("architecture")) s.design.architecture = read.metadata["architecture"];
+    // Files of before there were others have none of these.
+    if (read.metadata.contains("architecture")) {
+      s.design = {.architecture = read.metadata["architecture"],
+                  .output_stride = static_cast<int>(metadata_number(read.metadata, "output_stride")),
+                  .width = metadata_number(read.metadata, "width")};
+      s.frame = read.metadata["frame"];
+    }
     s.design.depth = static_cast<int>(metadata_number(read.metadata, "depth"));
     s.resolution = metadata_number(read.metadata, "resolution");
     s.class_names = lines(read.metadata["classes"]);

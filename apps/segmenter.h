@@ -27,7 +27,8 @@ struct Classifier {
 struct Segmenter {
   std::string method = "picie";
   NetworkOptions design;
-  int64_t resolution = 320;              // side at which images are scored
+  int64_t resolution = 320;              // shorter side at which images are scored
+  std::string frame = "square";          // what of them: the centre square, or the "whole"
   std::vector<std::string> class_names;  // of the data set that scored it; empty without labels
   std::vector<int64_t> cluster_classes;  // class of each cluster of classifiers[0], -1 for none
   std::unique_ptr<SegmentationNetwork> network;

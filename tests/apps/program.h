@@ -18,16 +18,17 @@
 
 namespace bareseg {
 
+namespace fs = std::filesystem;
+using Args = std::vector<std::string>;
+
 class ProgramTest : public testing::Test {
  protected:
-  using Args = std::vector<std::string>;
-
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "bareseg_program_XXXXXX").string();
+    std::string name = (fs::temp_directory_path() / "bareseg_program_XXXXXX").string();
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
 
   std::string at(const std::string& name) const { return (folder_ / name).string(); }
 
@@ -64,9 +65,7 @@ class ProgramTest : public testing::Test {
   static bool same_bytes(const std::string& a, const std::string& b) {
     std::ifstream left(a, std::ios::binary), right(b, std::ios::binary);
     std::vector<char> of_left(1 << 20), of_right(1 << 20);
-    if (!left || !right || std::filesystem::file_size(a) != std::filesystem::file_size(b) ||
-        std::filesystem::file_size(a) == 0)
-      return false;
+    if (!left || !right || fs::file_size(a) != fs::file_size(b) || fs::file_size(a) == 0) return false;
     while (left && right) {
       left.read(of_left.data(), static_cast<std::streamsize>(of_left.size()));
       right.read(of_right.data(), static_cast<std::streamsize>(of_right.size()));
@@ -81,7 +80,7 @@ class ProgramTest : public testing::Test {
   int cut_short(const Args& args, int signal, std::chrono::milliseconds whole) const {
     int code = 0;
     for (int parts = 2; code == 0 && parts <= 16; parts *= 2) {
-      std::filesystem::remove_all(args.back());
+      fs::remove_all(args.back());
       code = run(args, signal, whole / parts);
     }
     return code;
@@ -133,7 +132,7 @@ class ProgramTest : public testing::Test {
   }
 
  private:
-  std::filesystem::path folder_;
+  fs::path folder_;
 };
 
 }  // namespace bareseg

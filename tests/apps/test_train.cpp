@@ -4,8 +4,6 @@
 namespace bareseg {
 namespace {
 
-namespace fs = std::filesystem;
-
 class Train : public ProgramTest {
  protected:
   static Args tiny(const std::string& out) { return tiny_training("picie", out); }

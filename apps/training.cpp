@@ -1,0 +1,46 @@
+#include "apps/training.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+
+#include <sys/resource.h>
+
+#include "engine/error.h"
+
+namespace bareseg {
+
+std::string exact(double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%a", value);
+  return text;
+}
+
+double metadata_real(const std::map<std::string, std::string>& metadata, const std::string& key) {
+  const auto found = metadata.find(key);
+  BS_CHECK(found != metadata.end(), "checkpoint: '", key, "' is missing from the metadata");
+  char* end = nullptr;
+  const double value = std::strtod(found->second.c_str(), &end);
+  BS_CHECK(!found->second.empty() && *end == '\0', "checkpoint: '", key, "' must be a number, got '", found->second,
+           "'");
+  return value;
+}
+
+int64_t peak_resident_bytes() {
+  rusage use = {};
+  getrusage(RUSAGE_SELF, &use);
+  return static_cast<int64_t>(use.ru_maxrss) * 1024;
+}
+
+Tensor class_weights(const std::string& how, const std::vector<int64_t>& counts, Device device) {
+  if (how == "none") return {};
+  const auto total = static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
+  std::vector<float> weights;
+  for (const int64_t n : counts) {
+    const double share = static_cast<double>(n) / total;
+    weights.push_back(static_cast<float>(how == "frequency" ? share : n > 0 ? 1.0 / share : 0.0));
+  }
+  return Tensor::from(weights, {static_cast<int64_t>(weights.size())}, device);
+}
+
+}  // namespace bareseg

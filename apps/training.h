@@ -1,0 +1,38 @@
+// What the training commands have in common.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace bareseg {
+
+/// Adds the seconds of its scope to a phase.
+class PhaseTimer {
+ public:
+  explicit PhaseTimer(double& seconds) : seconds_(seconds), start_(std::chrono::steady_clock::now()) {}
+  ~PhaseTimer() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  PhaseTimer(const PhaseTimer&) = delete;
+  PhaseTimer& operator=(const PhaseTimer&) = delete;
+
+ private:
+  double& seconds_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+/// A double as text that gives it back to the bit, and back. @throws Error when the key is missing or no number.
+std::string exact(double value);
+double metadata_real(const std::map<std::string, std::string>& metadata, const std::string& key);
+
+/// The most memory that this process has held.
+int64_t peak_resident_bytes();
+
+/// Weights of classes or clusters in the loss, float32 [K], from how often each was counted: "none" (undefined: all
+/// alike), "frequency" (its share) or "inverse" (1 / its share, 0 for what never occurs).
+Tensor class_weights(const std::string& how, const std::vector<int64_t>& counts, Device device);
+
+}  // namespace bareseg
