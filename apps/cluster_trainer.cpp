@@ -7,6 +7,7 @@
 #include "apps/clusterer.h"
 #include "apps/picie_parts.h"
 #include "apps/text_table.h"
+#include "apps/training.h"
 #include "cluster/kmeans.h"
 #include "engine/ops.h"
 #include "engine/random.h"
@@ -15,19 +16,6 @@ namespace bareseg {
 namespace {
 
 constexpr int64_t kStride = 4;  // of the features
-
-// Adds the seconds of its scope to a phase.
-class PhaseTimer {
- public:
-  explicit PhaseTimer(double& seconds) : seconds_(seconds), start_(std::chrono::steady_clock::now()) {}
-  ~PhaseTimer() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-  PhaseTimer(const PhaseTimer&) = delete;
-  PhaseTimer& operator=(const PhaseTimer&) = delete;
-
- private:
-  double& seconds_;
-  std::chrono::steady_clock::time_point start_;
-};
 
 double sum_of(const std::vector<int64_t>& counts) {
   return static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));

@@ -1,13 +1,10 @@
 // What ClusterTrainer keeps: the end of an epoch, checkpoints, and taking them up again.
-#include <cstdio>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
-
-#include <sys/resource.h>
 
 #include "apps/cluster_trainer.h"
 #include "apps/picie_parts.h"
 #include "apps/text_table.h"
+#include "apps/training.h"
 
 namespace bareseg {
 namespace {
@@ -21,29 +18,6 @@ NamedTensors named_below(const NamedTensors& tensors, const std::string& prefix)
     if (t.name.starts_with(prefix)) found.push_back({t.name.substr(prefix.size()), t.tensor});
   }
   return found;
-}
-
-// Doubles go through text exactly.
-std::string exact(double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%a", value);
-  return text;
-}
-
-double number(const std::map<std::string, std::string>& metadata, const std::string& key) {
-  const auto found = metadata.find(key);
-  BS_CHECK(found != metadata.end(), "checkpoint: '", key, "' is missing from the metadata");
-  char* end = nullptr;
-  const double value = std::strtod(found->second.c_str(), &end);
-  BS_CHECK(!found->second.empty() && *end == '\0', "checkpoint: '", key, "' must be a number, got '", found->second,
-           "'");
-  return value;
-}
-
-int64_t peak_resident_bytes() {
-  rusage use = {};
-  getrusage(RUSAGE_SELF, &use);
-  return static_cast<int64_t>(use.ru_maxrss) * 1024;
 }
 
 Tensor take(CheckpointExtra& extra, const std::string& name, const Shape& shape, DType dtype) {
@@ -168,18 +142,18 @@ void ClusterTrainer::restore() {
   load_into(optimizer_->state(), named_below(extra.tensors, kOptimizer));
   epoch_ = metadata_number(extra.metadata, "epoch");
   steps_ = metadata_number(extra.metadata, "steps");
-  best_miou_ = number(extra.metadata, "best_miou");
+  best_miou_ = metadata_real(extra.metadata, "best_miou");
   run_.keep_metrics(epoch_);
   if (steps_ > 0) restore_epoch(extra);
   log_info(concat("going on at epoch ", epoch_, ", step ", steps_));
 }
 
 void ClusterTrainer::restore_epoch(CheckpointExtra& extra) {
-  losses_ = {.total = number(extra.metadata, "loss.total"),
-             .within = number(extra.metadata, "loss.within"),
-             .across = number(extra.metadata, "loss.across"),
-             .mse = number(extra.metadata, "loss.mse"),
-             .images = number(extra.metadata, "loss.images")};
+  losses_ = {.total = metadata_real(extra.metadata, "loss.total"),
+             .within = metadata_real(extra.metadata, "loss.within"),
+             .across = metadata_real(extra.metadata, "loss.across"),
+             .mse = metadata_real(extra.metadata, "loss.mse"),
+             .images = metadata_real(extra.metadata, "loss.images")};
   if (!options_.nonparametric) {
     const Classifier saved = classifier(0);
     BS_CHECK(saved.bias.defined() && saved.size() == options_.clusters, "checkpoint: the classifier must have ",
@@ -191,7 +165,7 @@ void ClusterTrainer::restore_epoch(CheckpointExtra& extra) {
   }
   const int64_t side = options_.res1 / 4;
   for (size_t view = 0; view < occupancy_.size(); ++view) {
-    kmeans_loss_[view] = number(extra.metadata, concat("kmeans_loss.", view + 1));
+    kmeans_loss_[view] = metadata_real(extra.metadata, concat("kmeans_loss.", view + 1));
     labels_[view] = take(extra, concat("labels", view + 1), {train_data_->size(), side * side},
                          options_.clusters <= 256 ? kUInt8 : kInt32)
                         .to(device_);

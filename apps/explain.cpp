@@ -11,6 +11,7 @@
 #include "apps/picie_parts.h"
 #include "apps/predict.h"
 #include "apps/run.h"
+#include "apps/training.h"
 #include "cluster/kmeans.h"
 #include "data/base_crop.h"
 #include "data/picture.h"

@@ -1,7 +1,5 @@
 #include "apps/picie_parts.h"
 
-#include <numeric>
-
 #include "engine/augment.h"
 #include "engine/ops.h"
 
@@ -23,17 +21,6 @@ Tensor in_final_frame(const EpochPlan& plan, const Tensor& map, const std::vecto
   std::vector<CropWindow> windows;
   for (const int64_t index : indexes) windows.push_back(plan.window(index, map.dim(1)));
   return crop_resize_flip(map, windows, map.dim(1));
-}
-
-Tensor class_weights(const std::string& kind, const std::vector<int64_t>& counts, Device device) {
-  if (kind == "none") return {};
-  const auto total = static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
-  std::vector<float> weights;
-  for (const int64_t n : counts) {
-    const double share = static_cast<double>(n) / total;
-    weights.push_back(static_cast<float>(kind == "frequency" ? share : n > 0 ? 1.0 / share : 0.0));
-  }
-  return Tensor::from(weights, {static_cast<int64_t>(weights.size())}, device);
 }
 
 }  // namespace bareseg

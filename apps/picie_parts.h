@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "data/augment_plan.h"
@@ -18,9 +17,5 @@ Tensor view_input(const EpochPlan& plan, const Tensor& images, const std::vector
 /// A map of view 0 or 1 in the frame that both views are compared in: view 1 gets the geometry that the image of view 0
 /// had before the network. map [N, H, H, C].
 Tensor in_final_frame(const EpochPlan& plan, const Tensor& map, const std::vector<int64_t>& indexes, int view);
-
-/// Weights of clusters in the loss from their pixels: kind frequency (share of all), inverse (1 / share, 0 where empty)
-/// or none (undefined). float32 [K].
-Tensor class_weights(const std::string& kind, const std::vector<int64_t>& counts, Device device);
 
 }  // namespace bareseg
