@@ -31,6 +31,7 @@ struct BenchTrainingOptions {
   int depth = 18;
   int64_t side = 320, batch = 128;
   int steps = 20, warm_up = 5;
+  bool cuda_graph = true;
   std::string json;
 
   void declare(CLI::App& app);

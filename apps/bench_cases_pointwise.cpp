@@ -107,9 +107,10 @@ BenchCase optimizer_case(const BenchSetup& s, bool adam) {
     count += p.count();
   }
   const int64_t states = adam ? 2 : 1, bytes = count * ((2 + 2 * states) * 4 + size_of(s.dtype));
-  return {concat(count, " in ", slots.size()), bytes, 0.0, [=] {
-            adam ? s.on().adam(slots, {.lr = 1e-4f, .step = 1}) : s.on().sgd(slots, {.lr = 1e-4f, .momentum = 0.9f});
-          }};
+  const Tensor step = adam ? optim_numbers(adam_factors({.lr = 1e-4f, .step = 1}), s.device)
+                           : optim_numbers(SgdStep{.lr = 1e-4f, .momentum = 0.9f}, s.device);
+  return {concat(count, " in ", slots.size()), bytes, 0.0,
+          [=] { adam ? s.on().adam(slots, step) : s.on().sgd(slots, step); }};
 }
 
 }  // namespace

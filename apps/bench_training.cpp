@@ -6,9 +6,11 @@
 
 #include "apps/bench.h"
 #include "apps/bench_cases.h"
+#include "apps/run.h"
 #include "engine/file.h"
 #include "engine/ops.h"
 #include "engine/random.h"
+#include "engine/step_graph.h"
 #include "layers/fpn.h"
 #include "layers/optim.h"
 
@@ -21,7 +23,10 @@ constexpr int kRounds = 3;
 class Training {
  public:
   Training(const BenchTrainingOptions& o, Device device)
-      : network_({.depth = o.depth}, {.device = device}), adam_(network_.parameters(), {.lr = 1e-4f}) {
+      : network_({.depth = o.depth}, {.device = device}),
+        adam_(network_.parameters(), {.lr = 1e-4f}),
+        graph_(
+            device, [this](const std::vector<Tensor>&) { return step_on_device(); }, o.cuda_graph) {
     const BenchSetup setup{device, o.batch, o.device.float_type()};
     images_ = setup.normal({o.batch, o.side, o.side, 3});
     const int64_t side = (o.side + 3) / 4, classes = kBenchClasses;
@@ -32,16 +37,21 @@ class Training {
   }
 
   /// The loss, not yet read.
-  Tensor step() {
+  Tensor step() { return graph_.run({})[0]; }
+  const StepGraph& graph() const { return graph_; }
+
+ private:
+  std::vector<Tensor> step_on_device() {
+    adam_.clear_gradients();
     const Tensor loss = cosine_cluster_loss(network_.forward(images_), {target_});
     backward(loss);
     adam_.step();
-    return loss.detach();
+    return {loss};
   }
 
- private:
   ResNetFpn network_;
   Adam adam_;
+  StepGraph graph_;
   Tensor images_;
   ClusterTarget target_;
 };
@@ -59,6 +69,7 @@ void BenchTrainingOptions::declare(CLI::App& app) {
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   app.add_option("--warm-up", warm_up, "steps before them")->check(CLI::Range(1, 100'000))->capture_default_str();
+  app.add_flag("--cuda-graph,!--no-cuda-graph", cuda_graph, "cuda: start a step's kernels as one graph (the default)");
   app.add_option("--json", json, "file for the figures");
 }
 
@@ -90,20 +101,28 @@ int bench_training(const BenchTrainingOptions& options, const MakeTimer& make_ti
   }
   for (const double loss : losses) BS_CHECK(std::isfinite(loss), "bench training: a loss is ", loss);
 
+  const char* const graph = training.graph().replays() ? "as a CUDA graph" : "op by op";
+  if (!training.graph().problem().empty()) log_warning(concat("no CUDA graph: ", training.graph().problem()));
   const double ms = median(rounds), images = 1e3 * static_cast<double>(options.batch) / ms;
   const int64_t peak = allocator(device).use().peak;
   std::printf(
-      "ResNet-%d-FPN, %s, %s, batch %lld of %lld x %lld: %.3f ms a step, %.0f images/s, tensors %.0f MB; "
+      "ResNet-%d-FPN, %s, %s, batch %lld of %lld x %lld, %s: %.3f ms a step, %.0f images/s, tensors %.0f MB; "
       "first step done after %.2f s\n",
       options.depth, concat(device).c_str(), options.device.dtype.c_str(), static_cast<long long>(options.batch),
-      static_cast<long long>(options.side), static_cast<long long>(options.side), ms, images,
+      static_cast<long long>(options.side), static_cast<long long>(options.side), graph, ms, images,
       1e-6 * static_cast<double>(peak), first);
   if (!options.json.empty()) {
-    const nlohmann::json all = {{"device", concat(device)},  {"dtype", options.device.dtype},
-                                {"depth", options.depth},    {"side", options.side},
-                                {"batch", options.batch},    {"ms", ms},
-                                {"ms_rounds", rounds},       {"images_per_s", images},
-                                {"peak_tensor_bytes", peak}, {"first_step_s", first},
+    const nlohmann::json all = {{"device", concat(device)},
+                                {"dtype", options.device.dtype},
+                                {"depth", options.depth},
+                                {"side", options.side},
+                                {"batch", options.batch},
+                                {"ms", ms},
+                                {"ms_rounds", rounds},
+                                {"images_per_s", images},
+                                {"peak_tensor_bytes", peak},
+                                {"first_step_s", first},
+                                {"cuda_graph", training.graph().replays()},
                                 {"losses", losses}};
     write_file_atomically(options.json, all.dump(1) + '\n');
   }

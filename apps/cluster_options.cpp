@@ -61,6 +61,8 @@ void ClusterOptions::declare(CLI::App& app) {
     app.add_flag("--nonparametric", nonparametric, "classify by the frozen centroids instead of a learnt classifier")
         ->group("Training");
   }
+  app.add_flag("--cuda-graph,!--no-cuda-graph", cuda_graph, "cuda: start a step's kernels as one graph (the default)")
+      ->group("Training");
   add("--repeats", repeats, "fresh clusterings of plain images after training, scored as mean and spread", "Training")
       ->check(CLI::Range(0, 1000));
   add("--repeats-split", repeats_split, "images of these clusterings and of --clusters-test: train or val", "Training")

@@ -42,6 +42,7 @@ struct ClusterOptions {
   std::string kmeans_start = "random";
   int64_t repeats = 0;
   std::string repeats_split = "train";
+  bool cuda_graph = true;
 
   std::string transforms = "all";
   double min_scale = 0.5, jitter = 0.3, hue_range = 0.1;

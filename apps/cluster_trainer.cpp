@@ -126,10 +126,8 @@ float ClusterTrainer::epoch_lr() const {
   return static_cast<float>(options_.lr * std::pow(0.1, static_cast<double>(decays)));
 }
 
-Tensor ClusterTrainer::view_features(const Tensor& images, const std::vector<int64_t>& indexes, int view,
-                                     bool training_step) {
-  const bool plain = training_step && view == 0 && options_.compat_plain_view1;
-  const Tensor x = view_input(*plan_, images, indexes, view, options_.res1, dtype_, plain);
+Tensor ClusterTrainer::view_features(const Tensor& images, const std::vector<int64_t>& indexes, int view) {
+  const Tensor x = view_input(*plan_, images, indexes, view, options_.res1, dtype_);
   return in_final_frame(*plan_, segmenter_.network->forward(x), indexes, view);
 }
 
@@ -151,7 +149,7 @@ void ClusterTrainer::cluster(int view) {
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
     if (stop_signal() != 0) return;
-    const Tensor f = l2_normalize(view_features(batch.images.to(device_), batch.indexes, view, false));
+    const Tensor f = l2_normalize(view_features(batch.images.to(device_), batch.indexes, view));
     kmeans.add(f.view({f.count() / f.dim(-1), f.dim(-1)}));
     progress.update(done += batch.images.dim(0));
   }
@@ -180,7 +178,7 @@ void ClusterTrainer::label(int view) {
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
     if (stop_signal() != 0) return;
-    const Tensor f = l2_normalize(view_features(batch.images.to(device_), batch.indexes, view, false));
+    const Tensor f = l2_normalize(view_features(batch.images.to(device_), batch.indexes, view));
     const Tensor assigned = assign_clusters(f.view({f.count() / f.dim(-1), f.dim(-1)}), classifier(view).weight);
     backend(device_).count_labels(assigned, counts);
     backend(device_).scatter_rows(assigned, batch.indexes, labels_[at]);
@@ -225,6 +223,8 @@ bool ClusterTrainer::train() {
   order.erase(order.begin(), order.begin() + std::min<int64_t>(steps_ * options_.batch_train, train_data_->size()));
   train_loader_->start(order, options_.batch_train);
   Progress progress(concat("epoch ", epoch_, " training"), static_cast<int64_t>(order.size()));
+  step_graph_ = std::make_unique<StepGraph>(
+      device_, [this](const std::vector<Tensor>& inputs) { return step_on_device(inputs); }, options_.cuda_graph);
   auto saved = std::chrono::steady_clock::now();
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
@@ -241,6 +241,10 @@ bool ClusterTrainer::train() {
     if (stop_signal() != 0) return false;
   }
   read_pending();
+  if (!step_graph_->problem().empty()) {
+    log_warning(concat("steps were started one kernel at a time, not as a CUDA graph: ", step_graph_->problem()));
+  }
+  step_graph_.reset();
   return true;
 }
 
@@ -255,28 +259,38 @@ Tensor ClusterTrainer::view_loss(const Tensor& features, const std::vector<Clust
 
 void ClusterTrainer::step(const Batch& batch) {
   const Tensor images = batch.images.to(device_);
-  std::vector<Tensor> features;
+  std::vector<Tensor> inputs;
+  for (int view = 0; view < options_.views; ++view) {
+    const bool plain = view == 0 && options_.compat_plain_view1;
+    inputs.push_back(view_input(*plan_, images, batch.indexes, view, options_.res1, dtype_, plain));
+    inputs.push_back(final_frame(*plan_, batch.indexes, view, options_.res1 / kStride, device_));
+    inputs.push_back(labels_of(batch, view));
+  }
+  const std::vector<Tensor> results = step_graph_->run(inputs);
+  pending_.push_back({.terms = {results[0], results[1]}, .mse = results[2], .images = batch.images.dim(0)});
+}
+
+std::vector<Tensor> ClusterTrainer::step_on_device(const std::vector<Tensor>& inputs) {
+  optimizer_->clear_gradients();
+  if (classifier_optimizer_ != nullptr) classifier_optimizer_->clear_gradients();
+  std::vector<Tensor> features, results(3);
   std::vector<ClusterTarget> targets;
   for (int view = 0; view < options_.views; ++view) {
-    features.push_back(view_features(images, batch.indexes, view, true));
-    targets.push_back({classifier(view).weight, labels_of(batch, view), class_weights_[static_cast<size_t>(view)]});
+    const auto at = static_cast<size_t>(view);
+    const Tensor f = segmenter_.network->forward(inputs[3 * at]), &frame = inputs[3 * at + 1];
+    features.push_back(frame.defined() ? crop_resize_flip(f, frame, f.dim(1)) : f);
+    targets.push_back({classifier(view).weight, inputs[3 * at + 2], class_weights_[at]});
   }
-  Pending pending;
-  pending.images = batch.images.dim(0);
-  Tensor loss = view_loss(features[0], targets, classifier(0), &pending.terms[0]);
-  if (options_.views == 2) {
-    loss = scale(add(loss, view_loss(features[1], targets, classifier(1), &pending.terms[1])), 0.5f);
-  }
+  Tensor loss = view_loss(features[0], targets, classifier(0), &results[0]);
+  if (options_.views == 2) loss = scale(add(loss, view_loss(features[1], targets, classifier(1), &results[1])), 0.5f);
   if (options_.mse) {
-    const Tensor difference =
-        mse_loss(cast(l2_normalize(features[0]), kFloat32), cast(l2_normalize(features[1]), kFloat32));
-    pending.mse = difference.detach();
-    loss = scale(add(loss, difference), 0.5f);
+    results[2] = mse_loss(cast(l2_normalize(features[0]), kFloat32), cast(l2_normalize(features[1]), kFloat32));
+    loss = scale(add(loss, results[2]), 0.5f);
   }
   backward(loss);
   optimizer_->step();
   if (classifier_optimizer_ != nullptr) classifier_optimizer_->step();
-  pending_.push_back(std::move(pending));
+  return results;
 }
 
 void ClusterTrainer::read_pending() {

@@ -13,6 +13,7 @@
 #include "apps/run.h"
 #include "apps/segmenter.h"
 #include "data/augment_plan.h"
+#include "engine/step_graph.h"
 #include "layers/optim.h"
 
 namespace bareseg {
@@ -49,6 +50,9 @@ class ClusterTrainer {
   void step(const Batch& batch);
   Tensor view_loss(const Tensor& features, const std::vector<ClusterTarget>& targets, const Classifier& learnt,
                    Tensor* terms) const;
+  /// What a step does on the device: for each view its images, where the final frame lies in its features, and its
+  /// labels -> terms of the views' losses, and the views' mean squared difference where it is asked for.
+  std::vector<Tensor> step_on_device(const std::vector<Tensor>& inputs);
   void read_pending();
   void finish_epoch();
   std::string score_epoch(nlohmann::json& line);
@@ -59,7 +63,7 @@ class ClusterTrainer {
 
   /// Features of a view in its final frame, before normalisation: [N, res1 / 4, res1 / 4, D]. images are on the device,
   /// `indexes` their numbers in the data set.
-  Tensor view_features(const Tensor& images, const std::vector<int64_t>& indexes, int view, bool training_step);
+  Tensor view_features(const Tensor& images, const std::vector<int64_t>& indexes, int view);
   Tensor labels_of(const Batch& batch, int view) const;
   std::unique_ptr<Optimizer> make_optimizer(const std::vector<Tensor>& parameters) const;
   float epoch_lr() const;
@@ -86,6 +90,7 @@ class ClusterTrainer {
   Losses losses_;
 
   std::optional<EpochPlan> plan_;
+  std::unique_ptr<StepGraph> step_graph_;  // of the epoch: centroids and class weights are part of it
   std::vector<Pending> pending_;
   std::map<std::string, double> seconds_;
 };

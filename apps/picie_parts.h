@@ -14,8 +14,11 @@ namespace bareseg {
 Tensor view_input(const EpochPlan& plan, const Tensor& images, const std::vector<int64_t>& indexes, int view,
                   int64_t side, DType dtype, bool plain = false);
 
-/// A map of view 0 or 1 in the frame that both views are compared in: view 1 gets the geometry that the image of view 0
-/// had before the network. map [N, H, H, C].
+/// Where the frame that both views are compared in lies in maps of a view, side x side: the windows of
+/// crop_resize_flip(); undefined where it is all of them. View 1 gets the geometry that the image of view 0 had before
+/// the network.
+Tensor final_frame(const EpochPlan& plan, const std::vector<int64_t>& indexes, int view, int64_t side, Device device);
+/// A map of view 0 or 1 in that frame. map [N, H, H, C].
 Tensor in_final_frame(const EpochPlan& plan, const Tensor& map, const std::vector<int64_t>& indexes, int view);
 
 }  // namespace bareseg

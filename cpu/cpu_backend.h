@@ -88,8 +88,8 @@ class CpuBackend final : public Backend {
                Tensor& y) override;
   void normalize_images(const Tensor& images, Tensor& y) override;
 
-  void sgd(std::span<const OptimSlot> slots, const SgdStep& step) override;
-  void adam(std::span<const OptimSlot> slots, const AdamStep& step) override;
+  void sgd(std::span<const OptimSlot> slots, const Tensor& step) override;
+  void adam(std::span<const OptimSlot> slots, const Tensor& step) override;
 
   struct Dnn;  // oneDNN engine and primitives cached by shape, cpu/dnn.h
 

@@ -51,7 +51,8 @@ BS_CLONES void adam_block(float* __restrict param, const T* __restrict grad, flo
 
 }  // namespace
 
-void CpuBackend::sgd(std::span<const OptimSlot> slots, const SgdStep& step) {
+void CpuBackend::sgd(std::span<const OptimSlot> slots, const Tensor& numbers) {
+  const SgdStep step = *static_cast<const SgdStep*>(numbers.raw());
   for (const OptimSlot& slot : slots) {
     dispatch_float(slot.grad.dtype(), [&](auto type) {
       using T = decltype(type);
@@ -69,8 +70,8 @@ void CpuBackend::sgd(std::span<const OptimSlot> slots, const SgdStep& step) {
   }
 }
 
-void CpuBackend::adam(std::span<const OptimSlot> slots, const AdamStep& step) {
-  const AdamFactors factors = adam_factors(step);
+void CpuBackend::adam(std::span<const OptimSlot> slots, const Tensor& numbers) {
+  const AdamFactors factors = *static_cast<const AdamFactors*>(numbers.raw());
   for (const OptimSlot& slot : slots) {
     dispatch_float(slot.grad.dtype(), [&](auto type) {
       using T = decltype(type);

@@ -6,8 +6,10 @@
 #include "cuda/check.h"
 #include "cuda/devices.h"
 #include "cuda/dnn.h"
+#include "cuda/graph.h"
 #include "cuda/matmul.h"
 #include "cuda/memory.h"
+#include "engine/shared_library.h"
 
 namespace bareseg {
 namespace {
@@ -18,6 +20,18 @@ cudaStream_t make_stream() {
   return stream;
 }
 
+// Sets a flag for a scope.
+class RecordingGuard {
+ public:
+  explicit RecordingGuard(bool& flag) : flag_(flag) { flag_ = true; }
+  ~RecordingGuard() { flag_ = false; }
+  RecordingGuard(const RecordingGuard&) = delete;
+  RecordingGuard& operator=(const RecordingGuard&) = delete;
+
+ private:
+  bool& flag_;
+};
+
 }  // namespace
 
 // Made with the device current; the members use it.
@@ -27,6 +41,7 @@ struct CudaBackend::State {
   cudaStream_t stream;
   PoolAllocator memory;
   Staging staging;
+  bool recording = false;
   DeviceSetup setup;
   std::unique_ptr<Dnn> dnn;
   std::unique_ptr<CublasMatmul> matmul;
@@ -52,6 +67,15 @@ void CudaBackend::open(Device device, const DeviceSetup& setup) {
 }
 
 std::vector<Component> CudaBackend::components() { return cuda_components(); }
+
+std::unique_ptr<RecordedWork> CudaBackend::record(Device device, const std::function<void()>& work) {
+  BS_CHECK(environment("BARESEG_SYNC") != "1", "with BARESEG_SYNC=1 every kernel is waited for");
+  State& s = state(device);
+  return std::make_unique<CudaGraph>(s.stream, s.memory, [&] {
+    const RecordingGuard guard(s.recording);
+    work();
+  });
+}
 
 Dnn& CudaBackend::dnn_on(Device device) {
   State& s = state(device);
@@ -81,13 +105,16 @@ Allocator& CudaBackend::allocator(Device device) { return state(device).memory; 
 
 void CudaBackend::copy_to_host(const Tensor& x, void* host) {
   if (x.bytes() == 0) return;
+  BS_CHECK(!state(x.device()).recording, "work that is being recorded has no results yet");
   const cudaStream_t queue = stream(x.device());
   BS_CUDA(cudaMemcpyAsync(host, x.raw(), static_cast<size_t>(x.bytes()), cudaMemcpyDeviceToHost, queue));
   BS_CUDA(cudaStreamSynchronize(queue));
 }
 
 void CudaBackend::copy_from_host(const void* host, Tensor& y) {
-  state(y.device()).staging.upload(host, y.raw(), y.bytes());
+  State& s = state(y.device());
+  BS_CHECK(!s.recording, "work that is being recorded brings nothing from the host");
+  s.staging.upload(host, y.raw(), y.bytes());
 }
 
 void CudaBackend::copy(const Tensor& x, Tensor& y) {

@@ -17,6 +17,7 @@ class CudaBackend final : public KernelBackend {
  public:
   void open(Device device, const DeviceSetup& setup) override;
   std::vector<Component> components() override;
+  std::unique_ptr<RecordedWork> record(Device device, const std::function<void()>& work) override;
 
   Allocator& allocator(Device device) override;
   void copy_to_host(const Tensor& x, void* host) override;

@@ -68,8 +68,8 @@ class KernelBackend : public Backend {
                Tensor& y) override;
   void normalize_images(const Tensor& images, Tensor& y) override;
 
-  void sgd(std::span<const OptimSlot> slots, const SgdStep& step) override;
-  void adam(std::span<const OptimSlot> slots, const AdamStep& step) override;
+  void sgd(std::span<const OptimSlot> slots, const Tensor& step) override;
+  void adam(std::span<const OptimSlot> slots, const Tensor& step) override;
   bool all_finite(const Tensor& x) override;
 
  protected:

@@ -11,6 +11,7 @@ namespace bareseg {
 namespace {
 
 constexpr int64_t kRing = 64 << 20, kLargestPiece = 16 << 20, kAlignment = 256;
+constexpr int64_t kSegment = 32 << 20;      // of an arena, at least
 constexpr int64_t kParallelFrom = 1 << 20;  // bytes copied by several threads: one does not keep up with the bus
 
 void parallel_copy(std::byte* to, const std::byte* from, int64_t bytes) {
@@ -30,35 +31,92 @@ PoolAllocator::PoolAllocator(int index, cudaStream_t stream) : stream_(stream) {
   BS_CUDA(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep));
 }
 
-void* PoolAllocator::allocate(int64_t bytes) {
+void* PoolAllocator::pool_memory(int64_t bytes, cudaStream_t stream) {
   const auto size = static_cast<size_t>(std::max<int64_t>(bytes, 1));
   void* data = nullptr;
-  cudaError_t status = cudaMallocAsync(&data, size, stream_);
+  cudaError_t status = cudaMallocAsync(&data, size, stream);
   if (status == cudaErrorMemoryAllocation) {
     // Freed memory of work that is still queued, and pieces of the pool too small for this request, become free again.
     static_cast<void>(cudaGetLastError());
-    BS_CUDA(cudaStreamSynchronize(stream_));
+    BS_CUDA(cudaStreamSynchronize(stream));
     BS_CUDA(cudaMemPoolTrimTo(pool_, 0));
-    status = cudaMallocAsync(&data, size, stream_);
+    status = cudaMallocAsync(&data, size, stream);
   }
   if (status == cudaErrorMemoryAllocation) {
     static_cast<void>(cudaGetLastError());
     size_t unused = 0, total = 0;
     BS_CUDA(cudaMemGetInfo(&unused, &total));
-    fail_at(__FILE__, __LINE__, "out of device memory: ", bytes, " bytes asked for, ", use().live,
+    fail_at(__FILE__, __LINE__, "out of device memory: ", bytes, " bytes asked for, ", use_.live,
             " in use by tensors, ", unused, " of ", total, " unused on the device");
   }
   BS_CUDA(status);
-  const std::lock_guard lock(mutex_);
   use_.live += bytes;
   use_.peak = std::max(use_.peak, use_.live);
   return data;
 }
 
-void PoolAllocator::deallocate(void* data, int64_t bytes) noexcept {
-  static_cast<void>(cudaFreeAsync(data, stream_));  // fails after failed work, which the next call reports
+void* PoolAllocator::arena_memory(int64_t bytes) {
+  if (void* data = recording_->take(bytes)) return data;
+  const int64_t segment = std::max<int64_t>(ceil_div(bytes, kSegment), 1) * kSegment;
+  recording_->add_segment(pool_memory(segment, aside_), segment);
+  BS_CUDA(cudaStreamSynchronize(aside_));
+  return recording_->take(bytes);
+}
+
+void* PoolAllocator::allocate(int64_t bytes) {
   const std::lock_guard lock(mutex_);
+  return recording_ != nullptr ? arena_memory(bytes) : pool_memory(bytes, stream_);
+}
+
+PoolAllocator::Entry* PoolAllocator::entry_of(const void* data) {
+  const auto found = std::find_if(arenas_.begin(), arenas_.end(), [&](const Entry& e) { return e.arena.holds(data); });
+  return found != arenas_.end() ? &*found : nullptr;
+}
+
+void PoolAllocator::deallocate(void* data, int64_t bytes) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (Entry* entry = entry_of(data)) {
+    entry->arena.give_back(data);
+    return release_if_unused(entry);
+  }
+  free_in_order(data, bytes);
+}
+
+void PoolAllocator::free_in_order(void* data, int64_t bytes) noexcept {
+  if (recording_ != nullptr) {
+    freed_.emplace_back(data, bytes);
+    return;
+  }
+  static_cast<void>(cudaFreeAsync(data, stream_));  // fails after failed work, which the next call reports
   use_.live -= bytes;
+}
+
+Arena* PoolAllocator::begin_recording() {
+  BS_CUDA(cudaStreamSynchronize(stream_));
+  BS_CUDA(cudaMemPoolTrimTo(pool_, 0));
+  const std::lock_guard lock(mutex_);
+  if (aside_ == nullptr) BS_CUDA(cudaStreamCreateWithFlags(&aside_, cudaStreamNonBlocking));
+  return recording_ = &arenas_.emplace_back().arena;
+}
+
+void PoolAllocator::end_recording() noexcept {
+  const std::lock_guard lock(mutex_);
+  recording_ = nullptr;
+  for (const auto& [data, bytes] : std::exchange(freed_, {})) free_in_order(data, bytes);
+}
+
+void PoolAllocator::retire(Arena* arena) noexcept {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(arenas_.begin(), arenas_.end(), [&](const Entry& e) { return &e.arena == arena; });
+  found->retired = true;
+  release_if_unused(&*found);
+}
+
+// Replays that are queued still use it, in the order of the stream.
+void PoolAllocator::release_if_unused(Entry* entry) noexcept {
+  if (!entry->retired || !entry->arena.unused()) return;
+  for (const auto& [data, bytes] : entry->arena.segments()) free_in_order(data, bytes);
+  arenas_.remove_if([&](const Entry& e) { return &e == entry; });
 }
 
 MemoryUse PoolAllocator::use() const {

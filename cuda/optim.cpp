@@ -23,12 +23,12 @@ std::vector<OptimTensor> tensors_of(std::span<const OptimSlot> slots) {
 
 }  // namespace
 
-void KernelBackend::sgd(std::span<const OptimSlot> slots, const SgdStep& step) {
-  if (!slots.empty()) sgd_step(stream(slots.front().param.device()), tensors_of(slots), step);
+void KernelBackend::sgd(std::span<const OptimSlot> slots, const Tensor& step) {
+  sgd_step(stream(step.device()), tensors_of(slots), static_cast<const SgdStep*>(step.raw()));
 }
 
-void KernelBackend::adam(std::span<const OptimSlot> slots, const AdamStep& step) {
-  if (!slots.empty()) adam_step(stream(slots.front().param.device()), tensors_of(slots), adam_factors(step));
+void KernelBackend::adam(std::span<const OptimSlot> slots, const Tensor& step) {
+  adam_step(stream(step.device()), tensors_of(slots), static_cast<const AdamFactors*>(step.raw()));
 }
 
 }  // namespace bareseg

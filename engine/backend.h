@@ -6,6 +6,7 @@
 // x. [N, H, W, C] is the layout of every image and map; [R, C] below means "any leading dimensions, C last".
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,6 +49,12 @@ struct OptimSlot {
   Tensor param, grad, m, v;  // sgd uses m alone; undefined m: no momentum
 };
 
+/// The bytes of an SgdStep or AdamFactors, as sgd() and adam() take them.
+template <typename Step>
+Tensor optim_numbers(const Step& step, Device device) {
+  return Tensor::from_host(&step, {static_cast<int64_t>(sizeof step)}, kUInt8, device);
+}
+
 /// What a backend is told before the first work on a device.
 struct DeviceSetup {
   bool tf32 = false;           // products of float32 tensors may round their factors to TF32
@@ -62,6 +69,17 @@ struct Component {
   std::string problem;  // why it cannot be used, and what to install; "" where it can
 };
 
+/// What a device was told to do once, to be done again.
+class RecordedWork {
+ public:
+  RecordedWork() = default;
+  virtual ~RecordedWork() = default;
+  RecordedWork(const RecordedWork&) = delete;
+  RecordedWork& operator=(const RecordedWork&) = delete;
+  /// Queues all of it.
+  virtual void replay() = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -70,6 +88,12 @@ class Backend {
   virtual void open(Device /*device*/, const DeviceSetup& /*setup*/) {}
   /// What there is and what is missing. Throws nothing for the latter.
   virtual std::vector<Component> components() { return {}; }
+  /// Calls `work`, and records what it queues on `device` in place of doing it, on the memory that its tensors take,
+  /// which stays theirs. Null, and `work` is not called, where the device has no such thing.
+  /// @throws Error where work waits for the device or brings numbers from the host.
+  virtual std::unique_ptr<RecordedWork> record(Device /*device*/, const std::function<void()>& /*work*/) {
+    return nullptr;
+  }
 
   // Memory.
   virtual Allocator& allocator(Device device) = 0;
@@ -179,9 +203,10 @@ class Backend {
   // backends.
   virtual void normalize_images(const Tensor& images, Tensor& y) = 0;
 
-  // In-place steps over all parameters at once.
-  virtual void sgd(std::span<const OptimSlot> slots, const SgdStep& step) = 0;
-  virtual void adam(std::span<const OptimSlot> slots, const AdamStep& step) = 0;
+  // In-place steps over all parameters at once. `step` is uint8 and holds the bytes of an SgdStep or AdamFactors: on
+  // the device, where a recorded step finds new numbers each time.
+  virtual void sgd(std::span<const OptimSlot> slots, const Tensor& step) = 0;
+  virtual void adam(std::span<const OptimSlot> slots, const Tensor& step) = 0;
 
   // True when every element is finite. Waits.
   virtual bool all_finite(const Tensor& x) = 0;

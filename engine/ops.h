@@ -87,6 +87,10 @@ Tensor resize_bilinear(const Tensor& x, int64_t height, int64_t width, const Ten
 /// Per sample n: the window windows[n] of x [N, H, W, C], resized bilinearly to [side, side], then flipped:
 /// PiCIE's equivariance transform of feature maps (section 5.6). windows.size() is N; each lies inside [H, W].
 Tensor crop_resize_flip(const Tensor& x, const std::vector<CropWindow>& windows, int64_t side);
+/// The same with the windows on the device of x already, as window_table() made them for maps of x's height and width.
+Tensor crop_resize_flip(const Tensor& x, const Tensor& windows, int64_t side);
+/// int32 [N, 6] on `device`. Each window must lie inside [height, width].
+Tensor window_table(const std::vector<CropWindow>& windows, int64_t height, int64_t width, Device device);
 
 // ---- losses (ops_loss.cpp) ----
 

@@ -29,25 +29,34 @@ Tensor resize_bilinear(const Tensor& x, int64_t height, int64_t width, const Ten
                 });
 }
 
-Tensor crop_resize_flip(const Tensor& x, const std::vector<CropWindow>& windows, int64_t side) {
-  check_map("crop_resize_flip", x);
-  BS_CHECK(static_cast<int64_t>(windows.size()) == x.dim(0), "crop_resize_flip: expected ", x.dim(0), " windows, got ",
-           windows.size());
-  BS_CHECK(side > 0, "crop_resize_flip: side must be positive, got ", side);
+Tensor window_table(const std::vector<CropWindow>& windows, int64_t height, int64_t width, Device device) {
   std::vector<int32_t> numbers;
   for (const CropWindow& w : windows) {
-    BS_CHECK(w.row >= 0 && w.col >= 0 && w.height > 0 && w.width > 0 && w.row + w.height <= x.dim(1) &&
-                 w.col + w.width <= x.dim(2),
+    BS_CHECK(w.row >= 0 && w.col >= 0 && w.height > 0 && w.width > 0 && w.row + w.height <= height &&
+                 w.col + w.width <= width,
              "crop_resize_flip: window at (", w.row, ", ", w.col, ") of ", w.height, "x", w.width,
-             " does not lie inside x ", x.shape());
+             " does not lie inside maps of ", height, "x", width);
     numbers.insert(numbers.end(), {w.row, w.col, w.height, w.width, w.flip_horizontal, w.flip_vertical});
   }
-  const Tensor table = Tensor::from(numbers, {x.dim(0), 6}, x.device());
+  return Tensor::from(numbers, {std::ssize(windows), 6}, device);
+}
+
+Tensor crop_resize_flip(const Tensor& x, const std::vector<CropWindow>& windows, int64_t side) {
+  check_map("crop_resize_flip", x);
+  return crop_resize_flip(x, window_table(windows, x.dim(1), x.dim(2), x.device()), side);
+}
+
+Tensor crop_resize_flip(const Tensor& x, const Tensor& windows, int64_t side) {
+  check_map("crop_resize_flip", x);
+  BS_CHECK(windows.dtype() == kInt32 && windows.rank() == 2 && windows.dim(1) == 6,
+           "crop_resize_flip: windows must be int32 [N, 6], got ", windows.dtype(), " ", windows.shape());
+  BS_CHECK(windows.dim(0) == x.dim(0), "crop_resize_flip: expected ", x.dim(0), " windows, got ", windows.dim(0));
+  BS_CHECK(side > 0, "crop_resize_flip: side must be positive, got ", side);
   Tensor y = Tensor::empty({x.dim(0), side, side, x.dim(3)}, x.dtype(), x.device());
-  backend(x.device()).crop_resize_flip(x, table, y);
-  return record("crop_resize_flip", {x}, y, [from = x.shape(), table](const Tensor& dy) -> Grads {
+  backend(x.device()).crop_resize_flip(x, windows, y);
+  return record("crop_resize_flip", {x}, y, [from = x.shape(), windows](const Tensor& dy) -> Grads {
     Tensor dx = Tensor::empty(from, dy.dtype(), dy.device());
-    backend(dy.device()).crop_resize_flip_backward(dy, table, dx);
+    backend(dy.device()).crop_resize_flip_backward(dy, windows, dx);
     return {dx};
   });
 }

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "engine/step_graph.h"
+
 namespace bareseg {
 
 Conv2d::Conv2d(const Options& o, Random random, Device device) : options_(o) {
@@ -35,7 +37,7 @@ BatchNorm::BatchNorm(int64_t channels, Device device)
 }
 
 Tensor BatchNorm::forward(const Tensor& x, const Fused& fused) {
-  if (training()) ++*batches_.data<int64_t>();
+  if (training()) each_step([batches = batches_] { ++*batches.data<int64_t>(); });
   return batch_norm(x, weight_, bias_, running_mean_, running_var_, {.training = training(), .relu = fused.relu},
                     fused.residual);
 }

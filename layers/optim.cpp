@@ -1,6 +1,17 @@
 #include "layers/optim.h"
 
+#include "engine/step_graph.h"
+
 namespace bareseg {
+namespace {
+
+template <typename Step>
+std::vector<std::byte> bytes_of(const Step& step) {
+  const auto bytes = std::as_bytes(std::span(&step, 1));
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
 
 Optimizer::Optimizer(const std::vector<Tensor>& parameters) : step_(Tensor::from<int64_t>({0}, Shape{})) {
   for (const Tensor& p : parameters) {
@@ -25,8 +36,19 @@ void Optimizer::step() {
     slot.grad = slot.param.grad();
     if (slot.grad.defined()) ready.push_back(slot);
   }
-  apply(ready, ++*step_.data<int64_t>());
-  for (OptimSlot& slot : ready) slot.param.clear_grad();
+  if (!ready.empty() && !numbers_.defined()) {
+    numbers_ = Tensor::empty({std::ssize(numbers(1))}, kUInt8, ready.front().param.device());
+  }
+  each_step([this] {
+    const std::vector<std::byte> now = numbers(++*step_.data<int64_t>());
+    if (numbers_.defined()) backend(numbers_.device()).copy_from_host(now.data(), numbers_);
+  });
+  if (!ready.empty()) apply(ready, numbers_);
+  clear_gradients();
+}
+
+void Optimizer::clear_gradients() {
+  for (OptimSlot& slot : slots_) slot.param.clear_grad();
 }
 
 StateDict Optimizer::state() const { return state_; }
@@ -40,14 +62,16 @@ Sgd::Sgd(const std::vector<Tensor>& parameters, const Options& o) : Optimizer(pa
   if (o.momentum > 0) add_state("momentum_buffer", &OptimSlot::m);
 }
 
-void Sgd::apply(const std::vector<OptimSlot>& slots, int64_t step) {
-  if (slots.empty()) return;
-  backend(slots.front().param.device())
-      .sgd(slots, {.lr = options_.lr,
-                   .momentum = options_.momentum,
-                   .weight_decay = options_.weight_decay,
-                   .nesterov = options_.nesterov,
-                   .first = step == 1});
+std::vector<std::byte> Sgd::numbers(int64_t step) const {
+  return bytes_of(SgdStep{.lr = options_.lr,
+                          .momentum = options_.momentum,
+                          .weight_decay = options_.weight_decay,
+                          .nesterov = options_.nesterov,
+                          .first = step == 1});
+}
+
+void Sgd::apply(const std::vector<OptimSlot>& slots, const Tensor& numbers) {
+  backend(numbers.device()).sgd(slots, numbers);
 }
 
 Adam::Adam(const std::vector<Tensor>& parameters, const Options& o) : Optimizer(parameters), options_(o) {
@@ -59,16 +83,18 @@ Adam::Adam(const std::vector<Tensor>& parameters, const Options& o) : Optimizer(
   add_state("exp_avg_sq", &OptimSlot::v);
 }
 
-void Adam::apply(const std::vector<OptimSlot>& slots, int64_t step) {
-  if (slots.empty()) return;
-  backend(slots.front().param.device())
-      .adam(slots, {.lr = options_.lr,
-                    .beta1 = options_.beta1,
-                    .beta2 = options_.beta2,
-                    .eps = options_.eps,
-                    .weight_decay = options_.weight_decay,
-                    .decoupled = options_.decoupled,
-                    .step = step});
+std::vector<std::byte> Adam::numbers(int64_t step) const {
+  return bytes_of(adam_factors({.lr = options_.lr,
+                                .beta1 = options_.beta1,
+                                .beta2 = options_.beta2,
+                                .eps = options_.eps,
+                                .weight_decay = options_.weight_decay,
+                                .decoupled = options_.decoupled,
+                                .step = step}));
+}
+
+void Adam::apply(const std::vector<OptimSlot>& slots, const Tensor& numbers) {
+  backend(numbers.device()).adam(slots, numbers);
 }
 
 }  // namespace bareseg

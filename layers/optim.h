@@ -17,21 +17,25 @@ class Optimizer {
   /// One step with the gradients collected by backward(), which are then cleared. Parameters without a gradient are
   /// left alone.
   void step();
+  void clear_gradients();
   virtual void set_lr(float lr) = 0;
   virtual float lr() const = 0;
   /// Everything a resume needs: "<i>.exp_avg" and so on, by the parameter's number, and "step".
   StateDict state() const;
 
  protected:
-  /// Takes the step number `step`, counted from 1, on the slots that have gradients.
-  virtual void apply(const std::vector<OptimSlot>& slots, int64_t step) = 0;
+  /// The bytes that Backend::sgd or adam wants for the step number `step`, counted from 1.
+  virtual std::vector<std::byte> numbers(int64_t step) const = 0;
+  /// Takes a step with these numbers, now on the device, on the slots that have gradients; there are some.
+  virtual void apply(const std::vector<OptimSlot>& slots, const Tensor& numbers) = 0;
   /// Gives every slot a zeroed state tensor of the parameter's shape.
   void add_state(const char* name, Tensor OptimSlot::*member);
 
  private:
   std::vector<OptimSlot> slots_;
   StateDict state_;
-  Tensor step_;  // int64 [], on the host
+  Tensor step_;     // int64 [], on the host
+  Tensor numbers_;  // of the step that is taken, on the device
 };
 
 class Sgd : public Optimizer {
@@ -45,7 +49,8 @@ class Sgd : public Optimizer {
   float lr() const override { return options_.lr; }
 
  private:
-  void apply(const std::vector<OptimSlot>& slots, int64_t step) override;
+  std::vector<std::byte> numbers(int64_t step) const override;
+  void apply(const std::vector<OptimSlot>& slots, const Tensor& numbers) override;
   Options options_;
 };
 
@@ -61,7 +66,8 @@ class Adam : public Optimizer {
   float lr() const override { return options_.lr; }
 
  private:
-  void apply(const std::vector<OptimSlot>& slots, int64_t step) override;
+  std::vector<std::byte> numbers(int64_t step) const override;
+  void apply(const std::vector<OptimSlot>& slots, const Tensor& numbers) override;
   Options options_;
 };
 

@@ -5,7 +5,8 @@
 //          p -= lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)
 //
 // The tensors of a network are cut into chunks of 4096 elements; block b takes chunk b and finds its tensor by
-// bisection in a table that travels in the kernel's arguments, so nothing is uploaded. Neighbouring threads take
+// bisection in a table that travels in the kernel's arguments. What changes from step to step lies in device memory,
+// so that a recorded launch finds it. Neighbouring threads take
 // neighbouring packs of 4 elements, the tail of a tensor one element each. Memory bound: 28 bytes per element for Adam
 // (reads p, g, m, v; writes p, m, v), 20 for SGD with momentum, 12 without; 2 less with bfloat16 gradients. Small
 // networks are bound by the launch instead, of which there is one per 70 tensors.
@@ -36,6 +37,7 @@ struct Table {
 
 // operator() takes one element. v, and m without has_m, are not there: what it leaves in them goes nowhere.
 struct SgdElement {
+  using Numbers = SgdStep;
   SgdStep o;
 
   __device__ __forceinline__ void operator()(float& p, float g, bool has_m, float& m, float&) const {
@@ -49,6 +51,7 @@ struct SgdElement {
 };
 
 struct AdamElement {
+  using Numbers = AdamFactors;
   AdamFactors f;
 
   __device__ __forceinline__ void operator()(float& p, float g, bool, float& m, float& v) const {
@@ -60,7 +63,7 @@ struct AdamElement {
   }
 };
 
-static_assert(sizeof(Table) + sizeof(AdamElement) <= 4096, "arguments of a kernel");
+static_assert(sizeof(Table) + sizeof(void*) <= 4096, "arguments of a kernel");
 
 // kCount elements from i on.
 template <int kCount, typename G, typename Element>
@@ -88,7 +91,8 @@ __device__ __forceinline__ void step_chunk(const Entry& entry, int64_t begin, co
 }
 
 template <typename Element>
-__global__ void __launch_bounds__(kThreads) step_kernel(const Table table, const Element element) {
+__global__ void __launch_bounds__(kThreads) step_kernel(const Table table, const typename Element::Numbers* numbers) {
+  const Element element{*numbers};
   const int chunk = static_cast<int>(blockIdx.x);
   int low = 0, high = table.count;  // the last entry that begins at or before the chunk is in [low, high)
   while (high - low > 1) {
@@ -104,7 +108,7 @@ __global__ void __launch_bounds__(kThreads) step_kernel(const Table table, const
 }
 
 template <typename Element>
-void step_all(Stream stream, std::span<const OptimTensor> tensors, const Element& element) {
+void step_all(Stream stream, std::span<const OptimTensor> tensors, const typename Element::Numbers* numbers) {
   while (!tensors.empty()) {
     Table table{};
     int64_t chunks = 0;
@@ -113,19 +117,19 @@ void step_all(Stream stream, std::span<const OptimTensor> tensors, const Element
       table.entries[table.count++] = {t, static_cast<int>(chunks), packs};
       chunks += ceil_div(t.count, kChunk);
     }
-    launch(step_kernel<Element>, {chunks, kThreads}, stream, table, element);
+    launch(step_kernel<Element>, {chunks, kThreads}, stream, table, numbers);
     tensors = tensors.subspan(static_cast<size_t>(table.count));
   }
 }
 
 }  // namespace
 
-void sgd_step(Stream stream, std::span<const OptimTensor> tensors, const SgdStep& step) {
-  step_all(stream, tensors, SgdElement{step});
+void sgd_step(Stream stream, std::span<const OptimTensor> tensors, const SgdStep* step) {
+  step_all<SgdElement>(stream, tensors, step);
 }
 
-void adam_step(Stream stream, std::span<const OptimTensor> tensors, const AdamFactors& factors) {
-  step_all(stream, tensors, AdamElement{factors});
+void adam_step(Stream stream, std::span<const OptimTensor> tensors, const AdamFactors* factors) {
+  step_all<AdamElement>(stream, tensors, factors);
 }
 
 }  // namespace bareseg

@@ -19,7 +19,8 @@ struct OptimTensor {
   DType grad_type;
 };
 
-void sgd_step(Stream stream, std::span<const OptimTensor> tensors, const SgdStep& step);
-void adam_step(Stream stream, std::span<const OptimTensor> tensors, const AdamFactors& factors);
+/// The numbers of the step are in device memory.
+void sgd_step(Stream stream, std::span<const OptimTensor> tensors, const SgdStep* step);
+void adam_step(Stream stream, std::span<const OptimTensor> tensors, const AdamFactors* factors);
 
 }  // namespace bareseg

@@ -11,6 +11,7 @@ namespace bareseg::emulator {
 namespace {
 
 thread_local BlockRunner* runner = nullptr;  // of the kernel that this CPU thread runs
+thread_local std::vector<std::function<void()>>* record = nullptr;
 
 const char* name_of(Order order) { return order == Order::reverse ? "reverse" : "shuffled"; }
 
@@ -93,6 +94,13 @@ void run(const Grid& grid, std::span<const std::byte> arguments, const std::func
               " order leave other results: ", difference);
     }
   }
+}
+
+void record_into(std::vector<std::function<void()>>* into) { record = into; }
+bool recording() { return record != nullptr; }
+void submit(std::function<void()> work) {
+  if (record == nullptr) return work();
+  record->push_back(std::move(work));
 }
 
 void sync_block(const char* file, int line) { runner->sync_block(file, line); }

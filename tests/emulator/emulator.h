@@ -15,6 +15,7 @@
 #include <cstring>
 #include <functional>
 #include <span>
+#include <vector>
 
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
@@ -34,6 +35,12 @@ inline thread_local constinit dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 /// The whole launch: body() is the kernel with its arguments, called once per thread. `arguments`: their bytes.
 void run(const Grid& grid, std::span<const std::byte> arguments, const std::function<void()>& body);
+
+/// Work of this thread goes into `record` from now on, as a CUDA graph takes it; with null it is done again.
+void record_into(std::vector<std::function<void()>>* record);
+/// Does the work, or has it recorded.
+void submit(std::function<void()> work);
+bool recording();
 
 // The rest is called by the threads of a running kernel.
 

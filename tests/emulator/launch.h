@@ -62,8 +62,9 @@ inline int64_t multiprocessors() { return 2; }
 template <typename... Params, typename... Args>
 void launch(void (*kernel)(Params...), const Grid& grid, Stream, Args&&... args) {
   if (grid.empty()) return;
-  const std::tuple<Params...> values(static_cast<Params>(args)...);
-  emulator::run(grid, std::as_bytes(std::span(&values, 1)), [&] { std::apply(kernel, values); });
+  emulator::submit([kernel, grid, values = std::tuple<Params...>(static_cast<Params>(args)...)] {
+    emulator::run(grid, std::as_bytes(std::span(&values, 1)), [&] { std::apply(kernel, values); });
+  });
 }
 
 }  // namespace bareseg

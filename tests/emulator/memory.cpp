@@ -44,9 +44,28 @@ void* Memory::allocate(int64_t bytes) {
 
 void Memory::deallocate(void* data, int64_t bytes) noexcept {
   const std::lock_guard guard(mutex_);
+  if (keep_) {
+    kept_.emplace_back(data, bytes);
+    return;
+  }
   blocks_.erase(static_cast<std::byte*>(data));
   use_.live -= bytes;
   std::free(static_cast<std::byte*>(data) - kGuard);
+}
+
+void Memory::keep_freed() {
+  const std::lock_guard guard(mutex_);
+  keep_ = true;
+}
+
+Memory::Kept Memory::take_kept() {
+  const std::lock_guard guard(mutex_);
+  keep_ = false;
+  return std::exchange(kept_, {});
+}
+
+void Memory::release(const Kept& kept) noexcept {
+  for (const auto& [data, bytes] : kept) deallocate(data, bytes);
 }
 
 MemoryUse Memory::use() const {

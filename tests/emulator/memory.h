@@ -7,6 +7,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/storage.h"
@@ -20,6 +21,12 @@ class Memory final : public Allocator {
   void deallocate(void* data, int64_t bytes) noexcept override;
   MemoryUse use() const override;
   void reset_peak() override;
+
+  /// Memory that is freed is kept from now on, for recorded work that will use it again, until take_kept().
+  void keep_freed();
+  using Kept = std::vector<std::pair<void*, int64_t>>;
+  Kept take_kept();
+  void release(const Kept& kept) noexcept;
 
   /// A kernel runs: until the lock is let go no other thread allocates, frees or runs one.
   std::unique_lock<std::mutex> lock() const { return std::unique_lock(mutex_); }
@@ -36,6 +43,8 @@ class Memory final : public Allocator {
   mutable std::mutex mutex_;
   std::map<std::byte*, size_t> blocks_;
   MemoryUse use_;
+  bool keep_ = false;
+  Kept kept_;
 };
 
 /// The one of this process.

@@ -23,8 +23,16 @@ struct Work {
 
 }  // namespace
 
+struct CUgraph_st {
+  std::vector<std::function<void()>> work;
+};
+struct CUgraphExec_st {
+  std::vector<std::function<void()>> work;
+};
 struct CUstream_st {
   std::deque<Work> work;
+  std::unique_ptr<CUgraph_st> captured;  // while work is captured
+  bool broken = false;                   // the capture, by what a graph does not take
 };
 struct CUevent_st {
   Done recorded;
@@ -59,6 +67,18 @@ void release(void* data) {
   std::free(data);
 }
 
+// Work that a graph takes too.
+cudaError_t queue(cudaStream_t stream, const std::function<void()>& run) {
+  if (stream->captured != nullptr)
+    stream->captured->work.push_back(run);
+  else
+    stream->work.push_back({nullptr, run});
+  return cudaSuccess;
+}
+
+// What the program must not do on a stream whose work is captured, though CUDA would take some of it.
+bool refused(cudaStream_t stream) { return stream->broken = stream->captured != nullptr; }
+
 cudaError_t give(void** data, size_t bytes) {
   if (used_bytes + static_cast<int64_t>(bytes) > limit_bytes) return last_error = cudaErrorMemoryAllocation;
   *data = std::malloc(bytes);
@@ -92,11 +112,13 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (refused(stream)) return last_error = cudaErrorStreamCaptureUnsupported;
   while (!stream->work.empty() && step()) {
   }
   return stream->work.empty() ? cudaSuccess : cudaErrorUnknown;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (refused(stream)) return last_error = cudaErrorStreamCaptureUnsupported;
   stream->work.push_back({event->recorded, [] {}});
   return cudaSuccess;
 }
@@ -116,13 +138,15 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return event->recorded == nullptr || *event->recorded ? cudaSuccess : cudaErrorUnknown;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
-  stream->work.push_back({nullptr, [=] { std::memcpy(to, from, bytes); }});
-  return cudaSuccess;
+  return queue(stream, [=] { std::memcpy(to, from, bytes); });
 }
 cudaError_t cudaMalloc(void** data, size_t bytes) { return give(data, bytes); }
 cudaError_t cudaHostAlloc(void** data, size_t bytes, unsigned) { return give(data, bytes); }
-cudaError_t cudaMallocAsync(void** data, size_t bytes, cudaStream_t) { return give(data, bytes); }
+cudaError_t cudaMallocAsync(void** data, size_t bytes, cudaStream_t stream) {
+  return refused(stream) ? last_error = cudaErrorStreamCaptureUnsupported : give(data, bytes);
+}
 cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
+  if (refused(stream)) return last_error = cudaErrorStreamCaptureUnsupported;
   stream->work.push_back({nullptr, [=] { release(data); }});
   return cudaSuccess;
 }
@@ -135,6 +159,35 @@ cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
 cudaError_t cudaMemGetInfo(size_t* unused, size_t* total) {
   *unused = static_cast<size_t>(limit_bytes - used_bytes);
   *total = static_cast<size_t>(limit_bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  stream->captured = std::make_unique<CUgraph_st>();
+  stream->broken = false;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  const auto captured = std::exchange(stream->captured, nullptr).release();
+  *graph = captured;
+  if (!stream->broken) return cudaSuccess;
+  delete captured;
+  *graph = nullptr;
+  return last_error = cudaErrorStreamCaptureInvalidated;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* made, cudaGraph_t graph, unsigned long long) {
+  *made = new CUgraphExec_st{graph->work};
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
+  for (const auto& run : graph->work) queue(stream, run);
   return cudaSuccess;
 }
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }

@@ -1,5 +1,6 @@
-// The part of the CUDA runtime that cuda/memory.cpp calls, on the host: streams keep their work until somebody waits,
-// and then do it in any order that events allow, drawn at random. Memory that is used too early or too late shows.
+// The part of the CUDA runtime that cuda/memory.cpp and graph.cpp call, on the host: streams keep their work until
+// somebody waits, and then do it in any order that events allow, drawn at random. Memory that is used too early or too
+// late shows.
 #pragma once
 
 #include <cstdint>

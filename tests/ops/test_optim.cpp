@@ -81,9 +81,9 @@ TEST_P(OpTest, OptimizersFollowTorch) {
       const int64_t step = static_cast<int64_t>(s) + 1;
       slot.grad = Tensor::from(run.steps[s].grad, shape, device());
       if (is_sgd)
-        backend(device()).sgd({&slot, 1}, sgd_step(run, step));
+        backend(device()).sgd({&slot, 1}, optim_numbers(sgd_step(run, step), device()));
       else
-        backend(device()).adam({&slot, 1}, adam_step(run, step));
+        backend(device()).adam({&slot, 1}, optim_numbers(adam_factors(adam_step(run, step)), device()));
       EXPECT_CLOSE(slot.param, reference::from(Tensor::from(run.steps[s].param, shape)), 1e-6);
     }
   }
@@ -128,7 +128,7 @@ TEST_P(ManySlots, Sgd) {
         const SgdStep o{
             .lr = 0.1f, .momentum = momentum, .weight_decay = 0.02f, .nesterov = nesterov, .first = step == 1};
         redraw_gradients();
-        backend(device()).sgd(slots_, o);
+        backend(device()).sgd(slots_, optim_numbers(o, device()));
         for (size_t i = 0; i < slots_.size(); ++i) reference::sgd(expected_[i], reference::from(slots_[i].grad), o);
         compare();
       }
@@ -145,7 +145,7 @@ TEST_P(ManySlots, Adam) {
       for (int step = 1; step <= 3; ++step) {
         const AdamStep o{.lr = 0.01f, .weight_decay = 0.05f, .decoupled = decoupled, .step = step};
         redraw_gradients();
-        backend(device()).adam(slots_, o);
+        backend(device()).adam(slots_, optim_numbers(adam_factors(o), device()));
         for (size_t i = 0; i < slots_.size(); ++i) reference::adam(expected_[i], reference::from(slots_[i].grad), o);
         compare();
       }
@@ -163,7 +163,7 @@ TEST_P(ManySlots, OfANetwork) {
     expected_.push_back({reference::from(slots_.back().param), reference::from(slots_.back().m), {}});
   }
   const SgdStep o{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.02f};
-  backend(device()).sgd(slots_, o);
+  backend(device()).sgd(slots_, optim_numbers(o, device()));
   for (size_t i = 0; i < slots_.size(); ++i) reference::sgd(expected_[i], reference::from(slots_[i].grad), o);
   compare();
 }

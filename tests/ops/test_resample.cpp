@@ -110,13 +110,15 @@ TEST_P(OpTest, CropResizeFlipErrors) {
   const Tensor x = normal({1, 4, 4, 2});
   const CropWindow whole = window(0, 0, 4, 4, false, false);
   EXPECT_ERROR(crop_resize_flip(normal({4, 4, 2}), {whole}, 2), "crop_resize_flip: x must be float [N, H, W, C]");
-  EXPECT_ERROR(crop_resize_flip(x, {}, 2), "crop_resize_flip: expected 1 windows, got 0");
+  EXPECT_ERROR(crop_resize_flip(x, std::vector<CropWindow>(), 2), "crop_resize_flip: expected 1 windows, got 0");
   EXPECT_ERROR(crop_resize_flip(x, {whole, whole}, 2), "expected 1 windows, got 2");
   EXPECT_ERROR(crop_resize_flip(x, {whole}, 0), "side must be positive, got 0");
+  EXPECT_ERROR(crop_resize_flip(x, normal({1, 6}), 2), "windows must be int32 [N, 6], got float32 [1, 6]");
+  EXPECT_ERROR(crop_resize_flip(x, labels({6}, 2), 2), "windows must be int32 [N, 6], got int32 [6]");
   for (const CropWindow& outside :
        {window(1, 0, 4, 4, false, false), window(0, 1, 4, 4, false, false), window(-1, 0, 2, 2, false, false),
         window(0, -1, 2, 2, false, false), window(0, 0, 0, 2, false, false), window(0, 0, 2, 0, false, false)}) {
-    EXPECT_ERROR(crop_resize_flip(x, {outside}, 2), "does not lie inside x [1, 4, 4, 2]");
+    EXPECT_ERROR(crop_resize_flip(x, {outside}, 2), "does not lie inside maps of 4x4");
   }
 }
 
