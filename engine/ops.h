@@ -105,7 +105,8 @@ Tensor log_softmax(const Tensor& x);
 /// @return               float32 [1]; differentiable in logits.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& class_weights = {}, int64_t ignore = -1);
 /// PiCIE's loss on one view (section 8): the mean over `targets` of the weighted cross-entropy of the logits
-/// z = centroids f / max(|f|, 1e-12), in one pass over the features, which also computes the gradient.
+/// z = centroids f / max(|f|, 1e-12), in one pass over the features, which also computes the gradient. With bfloat16
+/// features a device may round the centroids, too, to bfloat16 for the products.
 ///
 /// @param features  float [..., D].
 /// @param targets   at least one; labels one per feature vector.

@@ -4,8 +4,9 @@
 //   p = softmax of z within each target;  loss = sum w[label] (-log p[label]) / sum w[label];  G = d mean(losses) / d z
 //   df = (C^T G - <G, z> x) / |f|, x = f / |f|: the pull-back through the normalisation needs no second product
 //
-// Weights depend on labels alone, so a small kernel adds them up first and the gradient needs no second pass over the
-// features. A block takes tiles of 128 rows:
+// This file serves float features and, where they do not fit cosine_loss_mma.cu's tensor cores, bfloat16. Weights
+// depend on labels alone, so a small kernel adds them up first and the gradient needs no second pass over the features.
+// A block takes tiles of 128 rows:
 //   1. F C^T: 64 dimensions of the tile at a time in shared memory; a thread has 8 rows x 7 columns in registers.
 //   2. Softmax: a thread per row turns its logits, now in the place of the features, into G.
 //   3. G C, 64 rows at a time: a thread has 8 rows x 8 dimensions, pulls them back and writes them. It reads the
@@ -22,8 +23,7 @@
 
 #include <algorithm>
 
-#include "cuda/device/pack.cuh"
-#include "cuda/device/warp.cuh"
+#include "cuda/kernels/cosine_loss_parts.cuh"
 
 namespace bareseg {
 namespace {
@@ -39,8 +39,6 @@ constexpr int kDimThreads = 16, kHalf = kThreads / kDimThreads * kRowsOfThread; 
 static_assert(kThreads / kColumnThreads * kRowsOfThread == kRows && kDimThreads * 8 == kDims && kRows % kHalf == 0);
 // Four times an odd number: eight threads that read 16 bytes of eight rows meet in no bank.
 constexpr int kCentroidStride = kDims + 4, kFeatureStride = kDepth + 4, kLogitStride = kColumns + 4;
-
-constexpr int kWeightThreads = 256, kWeightsOfThread = 16;
 
 struct Stacked {
   CosineTarget target;
@@ -382,13 +380,6 @@ struct Tile {
   }
 };
 
-// The same sum in every thread of a warp.
-__device__ __forceinline__ double sum_parts(const double* parts, int64_t count) {
-  double sum = 0.0;
-  for (int64_t i = lane_in_warp(); i < count; i += kWarp) sum += parts[i];
-  return warp_sum(sum);
-}
-
 template <typename T, bool kOnePanel>
 __global__ void __launch_bounds__(kThreads, kResident) cosine_loss_kernel(const Arguments<T> a) {
   const Shared s;
@@ -411,34 +402,9 @@ __global__ void __launch_bounds__(kThreads, kResident) cosine_loss_kernel(const 
   }
 }
 
-// Block (p, t): part p of the sum of target t's weights. A thread has all its labels on the way at once.
-template <typename T>
-__global__ void __launch_bounds__(kWeightThreads) weights_kernel(const Arguments<T> a) {
-  BS_SHARED(double, scratch, kWarp);
-  const LabelledRows labels = a.targets[blockIdx.y].target.labels;
-  const int64_t first = int64_t{blockIdx.x} * (kWeightThreads * kWeightsOfThread) + threadIdx.x;
-  double sum = 0.0;
-#pragma unroll
-  for (int i = 0; i < kWeightsOfThread; ++i) {
-    const int64_t row = first + i * kWeightThreads;
-    if (row < a.rows) sum += static_cast<double>(labels.weight(row));
-  }
-  sum = block_sum(sum, scratch);
-  if (threadIdx.x == 0) a.weights[int64_t{blockIdx.y} * gridDim.x + blockIdx.x] = sum;
-}
-
-// A warp per target.
-template <typename T>
-__global__ void __launch_bounds__(kWarp) terms_kernel(const Arguments<T> a, int64_t blocks, float* terms) {
-  const int64_t t = blockIdx.x;
-  const double weight = sum_parts(a.weights + t * a.weight_parts, a.weight_parts);
-  const double loss = sum_parts(a.losses + t * blocks, blocks);
-  if (lane_in_warp() == 0) terms[t] = weight == 0.0 ? 0.0f : static_cast<float>(loss / weight);
-}
-
 // How a call is split, and where its parts of the scratch memory begin, in bytes.
 struct Plan {
-  int64_t columns = 0, blocks, weight_parts, losses, logits, bytes;
+  int64_t columns = 0, blocks, losses, logits, bytes;
 
   explicit Plan(const CosineLoss& loss) {
     for (const CosineTarget& target : loss.targets) columns += ceil_div(target.labels.classes, 4) * 4;
@@ -446,12 +412,8 @@ struct Plan {
              "cosine_cluster_loss: at most ", kMaxCosineTargets, " targets and ", kLimit,
              " clusters and dimensions, got ", loss.targets.size(), ", ", columns, " and ", loss.dims);
     const int64_t count = static_cast<int64_t>(loss.targets.size()), panels = ceil_div(columns, kColumns);
-    constexpr size_t kReserved = 1 << 10;  // of the shared memory for each block
-    const int64_t fit = static_cast<int64_t>((max_shared_bytes() + kReserved) / (Shared::kBytes + kReserved));
-    const int64_t resident = std::clamp<int64_t>(fit, 1, kResident);
-    blocks = std::min(ceil_div(loss.rows, kRows), multiprocessors() * resident);
-    weight_parts = ceil_div(loss.rows, kWeightThreads * kWeightsOfThread);
-    losses = count * weight_parts * static_cast<int64_t>(sizeof(double));
+    blocks = resident_blocks(ceil_div(loss.rows, kRows), Shared::kBytes, kResident);
+    losses = count * weight_parts(loss.rows) * static_cast<int64_t>(sizeof(double));
     logits = losses + count * blocks * static_cast<int64_t>(sizeof(double));
     bytes = logits + (panels > 1 ? blocks * panels * kColumns * kRows * static_cast<int64_t>(sizeof(float)) : 0);
   }
@@ -462,10 +424,15 @@ struct Plan {
 
 }  // namespace
 
-int64_t cosine_loss_scratch(const CosineLoss& loss) { return Plan(loss).bytes; }
+int64_t cosine_loss_scratch(const CosineLoss& loss) { return std::max(Plan(loss).bytes, tensor_core_scratch(loss)); }
 
 template <typename T>
 void cosine_loss(Stream stream, const CosineLoss& loss, const T* features, void* scratch, float* terms, T* dfeatures) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    if (fits_tensor_cores(loss, features, dfeatures)) {
+      return cosine_loss_by_tensor_cores(stream, loss, features, scratch, terms, dfeatures);
+    }
+  }
   const Plan plan(loss);
   char* const bytes = static_cast<char*>(scratch);
   Arguments<T> a{};
@@ -476,7 +443,7 @@ void cosine_loss(Stream stream, const CosineLoss& loss, const T* features, void*
     a.columns += (classes + 3) / 4 * 4;
     a.packs = a.packs && aligned_for_packs(target.centroids);
   }
-  a.weight_parts = static_cast<int>(plan.weight_parts);
+  a.weight_parts = static_cast<int>(weight_parts(loss.rows));
   a.dims = static_cast<int>(loss.dims);
   a.eps = loss.eps;
   a.rows = loss.rows;
@@ -485,10 +452,10 @@ void cosine_loss(Stream stream, const CosineLoss& loss, const T* features, void*
   a.weights = reinterpret_cast<double*>(bytes);
   a.losses = reinterpret_cast<double*>(bytes + plan.losses);
   a.logits = reinterpret_cast<float*>(bytes + plan.logits);
-  launch(weights_kernel<T>, {dim3(a.weight_parts, a.count), kWeightThreads}, stream, a);
+  add_weights(stream, loss, a.weights);
   launch(plan.columns <= kColumns ? cosine_loss_kernel<T, true> : cosine_loss_kernel<T, false>,
          {plan.blocks, kThreads, Shared::kBytes}, stream, a);
-  launch(terms_kernel<T>, {a.count, kWarp}, stream, a, plan.blocks, terms);
+  make_terms(stream, loss, a.weights, a.losses, plan.blocks, terms);
 }
 
 template void cosine_loss(Stream, const CosineLoss&, const float*, void*, float*, float*);

@@ -7,6 +7,7 @@
 
 #include "cuda/device/async.cuh"
 #include "cuda/device/mma.cuh"
+#include "cuda/device/rows.cuh"
 
 namespace bareseg {
 
@@ -15,21 +16,6 @@ inline constexpr int kPanel = 32;       // centroids
 inline constexpr int kStep = 32;        // dims taken at once: two products deep
 inline constexpr int kTerms = 3;        // bfloat16 per float
 
-// Rows of T in shared memory, of whole 128 bytes. Lanes that read a column of packs together read two neighbouring
-// rows; in odd rows columns lie exchanged, so that these are in different banks.
-template <typename T>
-struct Rows {
-  static constexpr int kLine = 128 / sizeof(T);
-  static constexpr int kExchange = sizeof(T) == 2 ? 32 : 4;
-
-  BS_HOST_DEVICE static constexpr int stride(int64_t dims) { return static_cast<int>(ceil_div(dims, kLine)) * kLine; }
-  SharedArray<T> data;
-  int length;  // stride(dims)
-
-  __device__ __forceinline__ SharedArray<T> at(int row, int column) const {
-    return data + (row * length + (column ^ (row % 2 * kExchange)));
-  }
-};
 __device__ __forceinline__ constexpr int whole_steps(int dims) { return (dims + kStep - 1) / kStep * kStep; }
 
 // rows[r][c] = from[r * dims + c] for r < valid and c < columns, 0 in the rest of `count` rows of whole steps. Copies

@@ -8,7 +8,7 @@ namespace {
 
 TEST(LadderCosineLoss, EveryRungIsRight) {
   for (const cosine_ladder::NamedRung& rung : cosine_ladder::kRungs) {
-    for (const int64_t rows : {1, 7, 33, 261}) EXPECT_EQ(cosine_ladder::check(rung.run, rows), "") << rung.name;
+    for (const int64_t rows : {1, 7, 33, 261}) EXPECT_EQ(cosine_ladder::check(rung, rows), "") << rung.name;
   }
 }
 

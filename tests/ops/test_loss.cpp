@@ -115,21 +115,25 @@ struct ClusterCase {
   std::vector<int64_t> classes;  // of each target
 };
 const ClusterCase kClusterCases[] = {
-    {{1, 2}, {1}},           {{7, 33}, {5}},      {{2, 5, 5, 16}, {27, 27}}, {{3, 7, 5, 128}, {27, 11}},
-    {{201, 7}, {3, 300, 2}}, {{3, 2053}, {7, 5}}, {{5, 200}, {27, 29}},      {{130, 264}, {60}},
+    {{1, 2}, {1}},           {{7, 33}, {5}},        {{2, 5, 5, 16}, {27, 27}}, {{3, 7, 5, 128}, {27, 11}},
+    {{201, 7}, {3, 300, 2}}, {{3, 2053}, {7, 5}},   {{5, 200}, {27, 29}},      {{130, 264}, {60}},
+    {{45, 128}, {64}},       {{150, 256}, {32, 3}}, {{6, 8}, {33, 2}},
 };
 
 class ClusterLoss : public OpTest {
  protected:
-  std::vector<ClusterTarget> draw(const ClusterCase& c, bool weighted) {
+  // Centroids are numbers that `dtype` holds exactly.
+  std::vector<ClusterTarget> draw(const ClusterCase& c, bool weighted, DType dtype = kFloat32) {
     std::vector<ClusterTarget> targets;
     for (const int64_t classes : c.classes) {
-      targets.push_back({normal({classes, c.features.dim(-1)}),
+      targets.push_back({cast(normal({classes, c.features.dim(-1)}, dtype), kFloat32),
                          labels(c.features.drop_last(), classes, classes > 256 ? kInt32 : kUInt8),
                          weighted ? uniform({classes}, 0.1f, 2.0f) : Tensor()});
     }
     return targets;
   }
+  void many_rows(const Shape& shape, DType dtype);
+  void zero_features(const Shape& shape, DType dtype);
 };
 
 std::vector<reference::Target> from(const std::vector<ClusterTarget>& targets) {
@@ -146,7 +150,7 @@ TEST_P(ClusterLoss, ForwardTermsAndGradient) {
       for (const bool weighted : {false, true}) {
         SCOPED_TRACE(testing::Message() << c.features << " " << dtype << " weighted " << weighted);
         const Tensor features = normal(c.features, dtype);
-        const std::vector<ClusterTarget> targets = draw(c, weighted);
+        const std::vector<ClusterTarget> targets = draw(c, weighted, dtype);
         const std::vector<reference::Target> wide = from(targets);
         Tensor terms;
         // One class alone has a loss of zero, which a relative error cannot measure.
@@ -161,6 +165,27 @@ TEST_P(ClusterLoss, ForwardTermsAndGradient) {
       }
     }
   }
+}
+
+TEST_P(ClusterLoss, RoundsCentroidsToBFloat16AtMost) {
+  const ClusterCase c{{70, 128}, {27, 27}};
+  const Tensor features = normal(c.features, kBFloat16);
+  const std::vector<ClusterTarget> targets = draw(c, true);
+  const auto expected = [wide = from(targets)](const reference::Array& t) {
+    return reference::cosine_cluster_loss(t, wide);
+  };
+  EXPECT_CLOSE(cosine_cluster_loss(features, targets), expected(reference::from(features)), tolerance(kBFloat16));
+  EXPECT_GRADIENT([&](const Tensor& t) { return cosine_cluster_loss(t, targets); }, expected, features,
+                  tolerance(kBFloat16));
+}
+
+TEST_P(ClusterLoss, OfMisalignedFeatures) {
+  const ClusterCase c{{20, 16}, {5, 7}};
+  const Tensor features = normal(c.features, kBFloat16), one = Tensor::full({1}, 1.0, kFloat32, device());
+  const std::vector<ClusterTarget> targets = draw(c, true, kBFloat16);
+  const auto op = [&](const Tensor& t) { return cosine_cluster_loss(t, targets); };
+  EXPECT_CLOSE(gradient_of(op, misaligned(features), one), reference::from(gradient_of(op, features, one)),
+               tolerance(kBFloat16));
 }
 
 // The fused op is what its parts are: l2_normalize, matmul_nt, cross_entropy.
@@ -179,9 +204,14 @@ TEST_P(ClusterLoss, EqualsItsParts) {
 
 // More rows than the blocks of an H200 take at once.
 TEST_P(ClusterLoss, ManyRows) {
+  many_rows({33, 3}, kFloat32);
+  many_rows({33, 8}, kBFloat16);
+}
+
+void ClusterLoss::many_rows(const Shape& shape, DType dtype) {
   constexpr int64_t kTimes = 1600;
-  const Tensor features = normal({33, 3}), one = Tensor::full({1}, 1.0, kFloat32, device());
-  const std::vector<ClusterTarget> targets = draw({{33, 3}, {2, 5}}, true);
+  const Tensor features = normal(shape, dtype), one = Tensor::full({1}, 1.0, kFloat32, device());
+  const std::vector<ClusterTarget> targets = draw({shape, {2, 5}}, true, dtype);
   std::vector<ClusterTarget> many = targets;
   for (ClusterTarget& target : many) target.labels = repeated(target.labels, kTimes);
   Tensor terms, many_terms;
@@ -190,41 +220,51 @@ TEST_P(ClusterLoss, ManyRows) {
   const auto op = [&](const Tensor& t) { return cosine_cluster_loss(t, many, &many_terms); };
   EXPECT_CLOSE(gradient_of(op, repeated(features, kTimes), one),
                reference::scale(reference::from(repeated(gradient, kTimes)), 1.0 / static_cast<double>(kTimes)),
-               tolerance(kFloat32));
+               tolerance(dtype));
   EXPECT_CLOSE(many_terms, reference::from(terms), tolerance(kFloat32));
 }
 
 // Below the floor of 1e-12 the norm is a constant: a zero feature has logits of zero and a gradient all the same.
 TEST_P(ClusterLoss, ZeroFeatures) {
-  const ClusterCase c{{3, 5}, {4}};
-  const Tensor features = Tensor::zeros(c.features, kFloat32, device());
-  const std::vector<ClusterTarget> targets = draw(c, false);
+  zero_features({3, 5}, kFloat32);
+  zero_features({3, 8}, kBFloat16);
+}
+
+void ClusterLoss::zero_features(const Shape& shape, DType dtype) {
+  const ClusterCase c{shape, {4}};
+  const int64_t dims = shape.dim(1);
+  const Tensor features = Tensor::zeros(c.features, dtype, device());
+  const std::vector<ClusterTarget> targets = draw(c, false, dtype);
   const Tensor one = Tensor::full({1}, 1.0, kFloat32, device());
   const auto op = [&](const Tensor& t) { return cosine_cluster_loss(t, targets); };
   EXPECT_NEAR(op(features).item(), std::log(4.0), 1e-6);
   const reference::Array centroids = reference::from(targets[0].centroids);
   reference::Array expected = reference::zeros(c.features);
   for (int64_t i = 0; i < expected.shape.count(); ++i) {
-    const int64_t label = numbers(targets[0].labels)[static_cast<size_t>(i / 5)], dim = i % 5;
-    for (int64_t k = 0; k < 4; ++k) expected[i] += (0.25 - (k == label)) * centroids[k * 5 + dim] * 1e12 / 3.0;
+    const int64_t label = numbers(targets[0].labels)[static_cast<size_t>(i / dims)], dim = i % dims;
+    for (int64_t k = 0; k < 4; ++k) expected[i] += (0.25 - (k == label)) * centroids[k * dims + dim] * 1e12 / 3.0;
   }
-  EXPECT_CLOSE(gradient_of(op, features, one), expected, tolerance(kFloat32));
+  EXPECT_CLOSE(gradient_of(op, features, one), expected, tolerance(dtype));
 }
 
 TEST_P(ClusterLoss, WrongLabelIsNaN) {
-  const Tensor f = normal({4, 3}), centroids = normal({5, 3});
-  EXPECT_TRUE(
-      std::isnan(cosine_cluster_loss(f, {{centroids, Tensor::from<uint8_t>({0, 5, 1, 2}, {4}, device()), {}}}).item()));
-  EXPECT_TRUE(std::isnan(
-      cosine_cluster_loss(f, {{centroids, Tensor::from<int32_t>({0, -1, 1, 2}, {4}, device()), {}}}).item()));
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    const Tensor f = normal({4, 8}, dtype), centroids = normal({5, 8});
+    for (const Tensor& y :
+         {Tensor::from<uint8_t>({0, 5, 1, 2}, {4}, device()), Tensor::from<int32_t>({0, -1, 1, 2}, {4}, device())}) {
+      EXPECT_TRUE(std::isnan(cosine_cluster_loss(f, {{centroids, y, {}}}).item())) << dtype << ' ' << y.dtype();
+    }
+  }
 }
 
 TEST_P(ClusterLoss, NothingToCount) {
-  const Tensor f = normal({4, 3}), zero = Tensor::zeros({5}, kFloat32, device());
-  const auto op = [&](const Tensor& t) { return cosine_cluster_loss(t, {{normal({5, 3}), labels({4}, 5), zero}}); };
-  EXPECT_EQ(op(f).item(), 0.0);
-  const Tensor one = Tensor::full({1}, 1.0, kFloat32, device());
-  EXPECT_CLOSE(gradient_of(op, f, one), reference::zeros({4, 3}), 0.0);
+  const Tensor zero = Tensor::zeros({5}, kFloat32, device()), one = Tensor::full({1}, 1.0, kFloat32, device());
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    const Tensor f = normal({4, 8}, dtype);
+    const auto op = [&](const Tensor& t) { return cosine_cluster_loss(t, {{normal({5, 8}), labels({4}, 5), zero}}); };
+    EXPECT_EQ(op(f).item(), 0.0);
+    EXPECT_CLOSE(gradient_of(op, f, one), reference::zeros({4, 8}), 0.0);
+  }
 }
 
 TEST_P(ClusterLoss, GradientScalesWithTheLoss) {

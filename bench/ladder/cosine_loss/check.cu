@@ -11,13 +11,17 @@ namespace {
 
 struct Numbers {
   std::vector<float> features, centroids, class_weights;
+  std::vector<bfloat16> narrow_features;
   std::vector<uint8_t> labels;
 
   explicit Numbers(int64_t rows) {
     std::mt19937 random(20211210);
     std::normal_distribution<float> normal;
     std::uniform_real_distribution<float> weight(0.1f, 2.0f);
-    for (int64_t i = 0; i < rows * kDims; ++i) features.push_back(normal(random));
+    for (int64_t i = 0; i < rows * kDims; ++i) {
+      narrow_features.emplace_back(normal(random));
+      features.push_back(static_cast<float>(narrow_features.back()));
+    }
     for (int i = 0; i < kColumns * kDims; ++i) centroids.push_back(0.3f * normal(random));
     for (int i = 0; i < kColumns; ++i) class_weights.push_back(weight(random));
     for (int64_t i = 0; i < kTargets * rows; ++i) labels.push_back(static_cast<uint8_t>(random() % kClusters));
@@ -29,6 +33,7 @@ struct Arrays {
   ladder::DeviceArray<uint8_t> labels;
   ladder::DeviceArray<char> scratch;
   ladder::DeviceArray<float> terms, dfeatures;
+  ladder::DeviceArray<bfloat16> narrow_features, narrow_dfeatures;
   LossCase given;
 
   Arrays(const Numbers& n, int64_t rows)
@@ -39,6 +44,8 @@ struct Arrays {
         scratch(scratch_bytes(rows)),
         terms(kTargets),
         dfeatures(rows * kDims),
+        narrow_features(n.narrow_features),
+        narrow_dfeatures(rows * kDims),
         given{.rows = rows,
               .features = features.data(),
               .centroids = centroids.data(),
@@ -46,7 +53,9 @@ struct Arrays {
               .class_weights = class_weights.data(),
               .scratch = scratch.data(),
               .terms = terms.data(),
-              .dfeatures = dfeatures.data()} {}
+              .dfeatures = dfeatures.data(),
+              .narrow_features = narrow_features.data(),
+              .narrow_dfeatures = narrow_dfeatures.data()} {}
 };
 
 struct Expected {
@@ -111,15 +120,17 @@ const LossCase& make_case(int64_t rows) {
   return arrays->given;
 }
 
-std::string check(Rung rung, int64_t rows) {
-  constexpr double kAllowed = 1e-5;
+std::string check(const NamedRung& rung, int64_t rows) {
+  const double allowed = rung.narrow ? 1e-2 : 1e-5;
   const Numbers numbers(rows);
   const Arrays arrays(numbers, rows);
   const Expected expected = expect(numbers, rows);
-  rung(nullptr, arrays.given);
+  rung.run(nullptr, arrays.given);
   const double terms = ladder::relative_error(arrays.terms.to_host(), expected.terms);
-  const double gradient = ladder::relative_error(arrays.dfeatures.to_host(), expected.dfeatures);
-  if (terms <= kAllowed && gradient <= kAllowed) return "";
+  const auto floats = [](const auto& values) { return std::vector<float>(values.begin(), values.end()); };
+  const double gradient = ladder::relative_error(
+      rung.narrow ? floats(arrays.narrow_dfeatures.to_host()) : arrays.dfeatures.to_host(), expected.dfeatures);
+  if (terms <= allowed && gradient <= allowed) return "";
   return concat(rows, " rows: relative error of the terms ", terms, ", of the gradient ", gradient);
 }
 

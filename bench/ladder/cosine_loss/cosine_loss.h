@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cuda/launch.h"
+#include "engine/dtype.h"
 
 namespace bareseg::cosine_ladder {
 
@@ -22,6 +23,9 @@ struct LossCase {
   char* scratch;               // scratch_bytes(rows)
   float* terms;                // [kTargets]
   float* dfeatures;            // [rows, kDims]
+  // The same for rungs that are narrow: bfloat16 holds the features exactly.
+  const bfloat16* narrow_features;
+  bfloat16* narrow_dfeatures;
 };
 int64_t scratch_bytes(int64_t rows);
 
@@ -44,20 +48,23 @@ using Rung = void (*)(Stream, const LossCase&);
 void v1_naive(Stream stream, const LossCase& c);
 void v2_warp_per_row(Stream stream, const LossCase& c);
 void v3_thread_per_row(Stream stream, const LossCase& c);
-void v4_shipped(Stream stream, const LossCase& c);
+void v4_shipped_float(Stream stream, const LossCase& c);
+void v5_shipped_bfloat16(Stream stream, const LossCase& c);
 
 struct NamedRung {
   const char* name;
   Rung run;
+  bool narrow = false;  // reads and writes bfloat16
 };
 inline constexpr NamedRung kRungs[] = {{"v1 naive", v1_naive},
                                        {"v2 warp per row", v2_warp_per_row},
                                        {"v3 thread per row", v3_thread_per_row},
-                                       {"v4 shipped", v4_shipped}};
+                                       {"v4 shipped, float", v4_shipped_float},
+                                       {"v5 shipped, bfloat16", v5_shipped_bfloat16, true}};
 
 /// Random numbers for `rows` rows, the same each time, in arrays that live until the process ends or the next call.
 const LossCase& make_case(int64_t rows);
 /// Runs the rung on make_case(rows) and compares with a loop in double: what is wrong, empty when nothing is.
-std::string check(Rung rung, int64_t rows);
+std::string check(const NamedRung& rung, int64_t rows);
 
 }  // namespace bareseg::cosine_ladder
