@@ -40,9 +40,9 @@ void conv(benchmark::State& state, const Layer& layer, Pass pass, DType dtype) {
   const int64_t out_side = (layer.side + 2 * o.padding - layer.kernel) / layer.stride + 1;
   const auto random = [](uint64_t part) { return Random(1, Draws::test, part); };
   const Tensor x = random_normal({kBatch, layer.side, layer.side, layer.in}, random(0), dtype);
-  const Tensor w = random_normal({layer.out, layer.kernel, layer.kernel, layer.in}, random(1));
+  const Tensor w = random_normal({layer.out, layer.kernel, layer.kernel, layer.in}, random(1), dtype);
   const Tensor dy = random_normal({kBatch, out_side, out_side, layer.out}, random(2), dtype);
-  Tensor y = Tensor::empty_like(dy), dx = Tensor::empty_like(x), dw = Tensor::empty_like(w);
+  Tensor y = Tensor::empty_like(dy), dx = Tensor::empty_like(x), dw = Tensor::empty(w.shape());
   Backend& device = backend(x.device());
   const PeakMemory memory(state);
   for (auto _ : state) {

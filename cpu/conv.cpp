@@ -14,9 +14,10 @@ using Pass = CpuBackend::Dnn::Pass;
 
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o, Tensor& y) {
   if (!dnn().computes(x.dtype())) {
-    Tensor wide_x = Tensor::empty(x.shape()), wide_y = Tensor::empty(y.shape());
+    Tensor wide_x = Tensor::empty(x.shape()), wide_w = Tensor::empty(w.shape()), wide_y = Tensor::empty(y.shape());
     cast(x, wide_x);
-    conv2d(wide_x, w, bias, o, wide_y);
+    cast(w, wide_w);
+    conv2d(wide_x, wide_w, bias, o, wide_y);
     return cast(wide_y, y);
   }
   DnnConv& conv = dnn().conv(Pass::forward, x.shape(), w.shape(), y.shape(), bias.defined(), o, x.dtype());
@@ -35,9 +36,10 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
 
 void CpuBackend::conv2d_backward_data(const Tensor& dy, const Tensor& w, const ConvOptions& o, Tensor& dx) {
   if (!dnn().computes(dy.dtype())) {
-    Tensor wide_dy = Tensor::empty(dy.shape()), wide_dx = Tensor::empty(dx.shape());
+    Tensor wide_dy = Tensor::empty(dy.shape()), wide_w = Tensor::empty(w.shape()), wide_dx = Tensor::empty(dx.shape());
     cast(dy, wide_dy);
-    conv2d_backward_data(wide_dy, w, o, wide_dx);
+    cast(w, wide_w);
+    conv2d_backward_data(wide_dy, wide_w, o, wide_dx);
     return cast(wide_dx, dx);
   }
   DnnConv& conv = dnn().conv(Pass::backward_data, dx.shape(), w.shape(), dy.shape(), false, o, dy.dtype());

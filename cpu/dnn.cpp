@@ -101,7 +101,8 @@ DnnConv& CpuBackend::Dnn::conv(Pass pass, const Shape& x, const Shape& w, const 
   const auto found = convs_.find(key);
   if (found != convs_.end()) return found->second;
   try {
-    DnnConv conv = make_conv(pass, describe(x, w, y, bias, o, dtype), weights(w, o.groups, kFloat32, true), engine);
+    const DType ours = pass == Pass::backward_weight ? kFloat32 : dtype;
+    DnnConv conv = make_conv(pass, describe(x, w, y, bias, o, dtype), weights(w, o.groups, ours, true), engine);
     return convs_.emplace(key, std::move(conv)).first->second;
   } catch (const dnnl::error& error) {
     fail_at(__FILE__, __LINE__, "conv2d: oneDNN refuses ", dtype, " x ", x, " with w ", w, ": ", error.what());

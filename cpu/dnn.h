@@ -12,7 +12,7 @@
 namespace bareseg {
 
 /// One convolution primitive. The activations are plain NHWC; the weights have the layout that oneDNN likes best, into
-/// or from which `reorder` brings ours, [O, K, K, I / groups] float32.
+/// or from which `reorder` brings ours, [O, K, K, I / groups].
 struct DnnConv {
   dnnl::primitive primitive;
   dnnl::reorder reorder;

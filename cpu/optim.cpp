@@ -49,6 +49,15 @@ BS_CLONES void adam_block(float* __restrict param, const T* __restrict grad, flo
   }
 }
 
+// The same elements as bfloat16, while they are in a cache.
+BS_CLONES void narrow_block(const float* __restrict param, bfloat16* __restrict narrow, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) store(narrow + i, param[i]);
+}
+
+bfloat16* narrow_or_null(const OptimSlot& slot) {
+  return slot.narrow.defined() ? slot.narrow.data<bfloat16>() : nullptr;
+}
+
 }  // namespace
 
 void CpuBackend::sgd(std::span<const OptimSlot> slots, const Tensor& numbers) {
@@ -58,6 +67,7 @@ void CpuBackend::sgd(std::span<const OptimSlot> slots, const Tensor& numbers) {
       using T = decltype(type);
       float *param = slot.param.data<float>(), *m = slot.m.defined() ? slot.m.data<float>() : nullptr;
       const T* grad = slot.grad.data<T>();
+      bfloat16* narrow = narrow_or_null(slot);
       const auto leaf = step.nesterov ? (step.first ? sgd_momentum<true, true, T> : sgd_momentum<true, false, T>)
                                       : (step.first ? sgd_momentum<false, true, T> : sgd_momentum<false, false, T>);
       for_blocks(slot.param.count(), [=](int64_t begin, int64_t end) {
@@ -65,6 +75,7 @@ void CpuBackend::sgd(std::span<const OptimSlot> slots, const Tensor& numbers) {
           leaf(param + begin, grad + begin, m + begin, end - begin, step);
         else
           sgd_plain(param + begin, grad + begin, end - begin, step.lr, step.weight_decay);
+        if (narrow != nullptr) narrow_block(param + begin, narrow + begin, end - begin);
       });
     });
   }
@@ -77,8 +88,10 @@ void CpuBackend::adam(std::span<const OptimSlot> slots, const Tensor& numbers) {
       using T = decltype(type);
       float *param = slot.param.data<float>(), *m = slot.m.data<float>(), *v = slot.v.data<float>();
       const T* grad = slot.grad.data<T>();
+      bfloat16* narrow = narrow_or_null(slot);
       for_blocks(slot.param.count(), [=](int64_t begin, int64_t end) {
         adam_block(param + begin, grad + begin, m + begin, v + begin, end - begin, factors);
+        if (narrow != nullptr) narrow_block(param + begin, narrow + begin, end - begin);
       });
     });
   }

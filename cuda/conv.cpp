@@ -1,4 +1,5 @@
-// Convolution by cuDNN, whose tensors are all of one dtype: weights come as float32 and are converted on the way.
+// Convolution by cuDNN, whose tensors are all of one dtype: biases come and gradients of weights go as float32 and are
+// converted on the way.
 #include "cuda/cuda_backend.h"
 #include "cuda/dnn.h"
 
@@ -18,7 +19,7 @@ Tensor CudaBackend::converted(const Tensor& x, DType dtype) {
 
 void CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o, Tensor& y) {
   if (y.count() == 0) return;
-  const Tensor weight = converted(w, x.dtype()), offset = converted(bias, x.dtype());
+  const Tensor offset = converted(bias, x.dtype());
   dnn_on(x.device())
       .run({.pass = Pass::forward,
             .x = x.shape(),
@@ -28,13 +29,12 @@ void CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, c
             .dtype = x.dtype(),
             .bias = bias.defined(),
             .tf32 = uses_tf32(x),
-            .alignment = common_alignment({x, weight, offset, y})},
-           {.x = x.raw(), .w = weight.raw(), .y = y.raw(), .bias = offset.defined() ? offset.raw() : nullptr});
+            .alignment = common_alignment({x, w, offset, y})},
+           {.x = x.raw(), .w = w.raw(), .y = y.raw(), .bias = offset.defined() ? offset.raw() : nullptr});
 }
 
 void CudaBackend::conv2d_backward_data(const Tensor& dy, const Tensor& w, const ConvOptions& o, Tensor& dx) {
   if (dx.count() == 0) return;
-  const Tensor weight = converted(w, dy.dtype());
   dnn_on(dy.device())
       .run({.pass = Pass::backward_data,
             .x = dx.shape(),
@@ -43,8 +43,8 @@ void CudaBackend::conv2d_backward_data(const Tensor& dy, const Tensor& w, const 
             .options = o,
             .dtype = dy.dtype(),
             .tf32 = uses_tf32(dy),
-            .alignment = common_alignment({dx, weight, dy})},
-           {.x = dx.raw(), .w = weight.raw(), .y = dy.raw()});
+            .alignment = common_alignment({dx, w, dy})},
+           {.x = dx.raw(), .w = w.raw(), .y = dy.raw()});
 }
 
 void CudaBackend::conv2d_backward_weight(const Tensor& dy, const Tensor& x, const ConvOptions& o, Tensor& dw) {

@@ -15,6 +15,7 @@ std::vector<OptimTensor> tensors_of(std::span<const OptimSlot> slots) {
                        .grad = slot.grad.raw(),
                        .m = data_or_null(slot.m),
                        .v = data_or_null(slot.v),
+                       .narrow = slot.narrow.defined() ? slot.narrow.data<bfloat16>() : nullptr,
                        .count = slot.param.count(),
                        .grad_type = slot.grad.dtype()});
   }

@@ -23,6 +23,7 @@ struct Node {
   std::vector<std::shared_ptr<Node>> inputs;  // null where an input has no graph
   BackwardFn backward;                        // empty in leaves and after use
   Tensor grad;                                // of leaves; of others only while backward() runs
+  Tensor narrow;                              // of leaves: see Tensor::narrow()
   bool leaf = true;
   bool used = false;  // backward() has run through it and freed the closure
 

@@ -44,9 +44,11 @@ struct ClusterTarget {
 /// How far a point is from a centroid: squared 2-norm of the difference, or minus the inner product.
 enum class Metric { euclidean, cosine };
 
-/// One parameter with its gradient and optimizer state; all float32 but for the gradient, which may be bfloat16.
+/// One parameter with its gradient and optimizer state; all float32 but for the gradient, which may be bfloat16, and
+/// `narrow`, the parameter as bfloat16, which is written together with it; undefined where there is none.
 struct OptimSlot {
   Tensor param, grad, m, v;  // sgd uses m alone; undefined m: no momentum
+  Tensor narrow = {};
 };
 
 /// The bytes of an SgdStep or AdamFactors, as sgd() and adam() take them.
@@ -120,7 +122,7 @@ class Backend {
   // y[i] = x[i] / (1 - p) where unit_float(word i % 4 of philox(seed, subsequence, i / 4)) >= p, else 0.
   virtual void dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) = 0;
 
-  // Convolution. x [N, H, W, I], w [O, K, K, I / groups] in float32 (converted to x's dtype for the product),
+  // Convolution. x [N, H, W, I], w [O, K, K, I / groups] in x's dtype and its gradient dw in float32,
   // bias float32 [O] or undefined, y [N, OH, OW, O].
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o, Tensor& y) = 0;
   virtual void conv2d_backward_data(const Tensor& dy, const Tensor& w, const ConvOptions& o, Tensor& dx) = 0;

@@ -33,23 +33,24 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOp
   check_conv(x, w, bias, o);
   Tensor y = Tensor::empty({x.dim(0), out_size(x.dim(1), w.dim(1), o), out_size(x.dim(2), w.dim(1), o), w.dim(0)},
                            x.dtype(), x.device());
-  backend(x.device()).conv2d(x, w, bias, o, y);
+  const Tensor weight = x.dtype() == kFloat32 ? w.detach() : w.narrow();
+  backend(x.device()).conv2d(x, weight, bias, o, y);
   const bool wants_x = x.requires_grad(), wants_w = w.requires_grad();
   const bool wants_bias = bias.defined() && bias.requires_grad();
   return record("conv2d", {x, w, bias}, y,
-                [x = x.detach(), w = w.detach(), o, wants_x, wants_w, wants_bias](const Tensor& dy) -> Grads {
+                [x = x.detach(), weight, o, wants_x, wants_w, wants_bias](const Tensor& dy) -> Grads {
                   Backend& device = backend(dy.device());
                   Grads grads(3);
                   if (wants_x) {
                     grads[0] = Tensor::empty_like(x);
-                    device.conv2d_backward_data(dy, w, o, grads[0]);
+                    device.conv2d_backward_data(dy, weight, o, grads[0]);
                   }
                   if (wants_w) {
-                    grads[1] = Tensor::empty_like(w);
+                    grads[1] = Tensor::empty(weight.shape(), kFloat32, dy.device());
                     device.conv2d_backward_weight(dy, x, o, grads[1]);
                   }
                   if (wants_bias) {
-                    grads[2] = Tensor::empty({w.dim(0)}, kFloat32, dy.device());
+                    grads[2] = Tensor::empty({weight.dim(0)}, kFloat32, dy.device());
                     device.sum_rows(dy, grads[2]);
                   }
                   return grads;

@@ -119,6 +119,19 @@ Tensor Tensor::grad() const {
   return node_->grad;
 }
 
+Tensor Tensor::narrow() const {
+  const bool kept = node_ != nullptr && node_->leaf;
+  if (kept && node_->narrow.defined()) return node_->narrow;
+  Tensor y = empty(shape_, kBFloat16, device());
+  backend(device()).cast(*this, y);
+  if (kept) node_->narrow = y;
+  return y;
+}
+
+void Tensor::refresh_narrow() const {
+  if (node_ != nullptr && node_->narrow.defined()) backend(device()).cast(*this, node_->narrow);
+}
+
 void Tensor::clear_grad() {
   BS_CHECK(node_ != nullptr && node_->leaf, "clear_grad: the tensor is not a leaf that requires a gradient");
   node_->grad = {};

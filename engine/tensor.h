@@ -84,6 +84,10 @@ class Tensor {
   /// The gradient collected so far; undefined before backward(). Only leaves keep one.
   Tensor grad() const;
   void clear_grad();
+  /// The elements as bfloat16, outside the graph. A leaf makes them once and keeps them: who writes the elements of a
+  /// leaf later also writes these (optimizers), or calls refresh_narrow().
+  Tensor narrow() const;
+  void refresh_narrow() const;
   const std::shared_ptr<Node>& node() const { return node_; }
   void set_node(std::shared_ptr<Node> node) { node_ = std::move(node); }
 

@@ -1,5 +1,6 @@
 #include "layers/optim.h"
 
+#include "engine/autograd.h"
 #include "engine/step_graph.h"
 
 namespace bareseg {
@@ -34,6 +35,7 @@ void Optimizer::step() {
   std::vector<OptimSlot> ready;
   for (OptimSlot slot : slots_) {
     slot.grad = slot.param.grad();
+    slot.narrow = slot.param.node()->narrow;
     if (slot.grad.defined()) ready.push_back(slot);
   }
   if (!ready.empty() && !numbers_.defined()) {

@@ -8,8 +8,9 @@
 // bisection in a table that travels in the kernel's arguments. What changes from step to step lies in device memory,
 // so that a recorded launch finds it. Neighbouring threads take
 // neighbouring packs of 4 elements, the tail of a tensor one element each. Memory bound: 28 bytes per element for Adam
-// (reads p, g, m, v; writes p, m, v), 20 for SGD with momentum, 12 without; 2 less with bfloat16 gradients. Small
-// networks are bound by the launch instead, of which there is one per 70 tensors.
+// (reads p, g, m, v; writes p, m, v), 20 for SGD with momentum, 12 without; 2 less with bfloat16 gradients, 2 more
+// where it writes the parameters as bfloat16, too. Small networks are bound by the launch instead, of which there is
+// one per 60 tensors.
 #include "cuda/kernels/optim.h"
 
 #include <algorithm>
@@ -22,13 +23,13 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int64_t kChunk = 4096;
-constexpr int kTableSize = 70;
+constexpr int kTableSize = 60;
 constexpr int kStepPack = 4;  // elements that a thread takes at a time
 
 struct Entry {
   OptimTensor tensor;
   int first_chunk;
-  bool packs;  // all four pointers are aligned
+  bool packs;  // all pointers are aligned
 };
 struct Table {
   Entry entries[kTableSize];
@@ -76,6 +77,7 @@ __device__ __forceinline__ void step_elements(const OptimTensor& t, int64_t i, c
 #pragma unroll
   for (int j = 0; j < kCount; ++j) element(p[j], g[j], t.m != nullptr, m[j], v[j]);
   store_floats(t.param + i, p);
+  if (t.narrow != nullptr) store_floats(t.narrow + i, p);
   if (t.m != nullptr) store_floats(t.m + i, m);
   if (t.v != nullptr) store_floats(t.v + i, v);
 }
@@ -113,7 +115,7 @@ void step_all(Stream stream, std::span<const OptimTensor> tensors, const typenam
     Table table{};
     int64_t chunks = 0;
     for (const OptimTensor& t : tensors.first(std::min<size_t>(tensors.size(), kTableSize))) {
-      const bool packs = aligned_for_packs(t.param, static_cast<const char*>(t.grad), t.m, t.v);
+      const bool packs = aligned_for_packs(t.param, static_cast<const char*>(t.grad), t.m, t.v, t.narrow);
       table.entries[table.count++] = {t, static_cast<int>(chunks), packs};
       chunks += ceil_div(t.count, kChunk);
     }

@@ -9,12 +9,13 @@
 
 namespace bareseg {
 
-/// One parameter of `count` elements with its gradient, float or bfloat16, and its state. m and v are null where the
-/// optimizer has none: SGD has no v, and without momentum no m.
+/// One parameter of `count` elements with its gradient, float or bfloat16, its state and its bfloat16 copy. m and v are
+/// null where the optimizer has none: SGD has no v, and without momentum no m. narrow may be null.
 struct OptimTensor {
   float* param;
   const void* grad;
   float *m, *v;
+  bfloat16* narrow;
   int64_t count;
   DType grad_type;
 };

@@ -96,7 +96,8 @@ class ManySlots : public OpTest {
     for (const Shape& shape : {Shape{1}, Shape{7, 33}, Shape{2053}, Shape{3, 5, 5, 7}}) {
       const Tensor zero = Tensor::zeros(shape, kFloat32, device());
       slots_.push_back({normal(shape), normal(shape, grad_dtype), with_m ? zero.clone() : Tensor(),
-                        with_v ? zero.clone() : Tensor()});
+                        with_v ? zero.clone() : Tensor(),
+                        slots_.size() % 2 == 0 ? Tensor::empty(shape, kBFloat16, device()) : Tensor()});
       expected_.push_back(
           {reference::from(slots_.back().param), reference::from(slots_.back().m), reference::from(slots_.back().v)});
     }
@@ -107,6 +108,9 @@ class ManySlots : public OpTest {
   void compare() {
     for (size_t i = 0; i < slots_.size(); ++i) {
       EXPECT_CLOSE(slots_[i].param, expected_[i].param, 2e-6);
+      if (slots_[i].narrow.defined()) {
+        EXPECT_CLOSE(slots_[i].narrow, reference::from(cast(slots_[i].param, kBFloat16)), 0.0);
+      }
       for (const auto& [state, wide] : {std::pair{slots_[i].m, expected_[i].m}, {slots_[i].v, expected_[i].v}}) {
         ASSERT_EQ(state.defined(), wide.defined());
         if (!state.defined()) continue;
@@ -159,7 +163,8 @@ TEST_P(ManySlots, OfANetwork) {
   for (int64_t i = 0; i < 150; ++i) {
     const int64_t n = i % 50 == 7 ? 9001 : 1 + i % 5;
     const auto odd = [&](DType dtype) { return normal({n + 1}, dtype).rows(i % 2, i % 2 + n); };
-    slots_.push_back({odd(kFloat32), odd(i % 3 == 0 ? kBFloat16 : kFloat32), odd(kFloat32), Tensor()});
+    slots_.push_back({odd(kFloat32), odd(i % 3 == 0 ? kBFloat16 : kFloat32), odd(kFloat32), Tensor(),
+                      i % 2 == 0 ? odd(kBFloat16) : Tensor()});
     expected_.push_back({reference::from(slots_.back().param), reference::from(slots_.back().m), {}});
   }
   const SgdStep o{.lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.02f};
