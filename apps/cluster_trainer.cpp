@@ -105,7 +105,7 @@ bool ClusterTrainer::epoch() {
     if (!options_.nonparametric) start_classifier();
   }
   {
-    const PhaseTimer timer(seconds_["train"]);
+    const PhaseTimer timer("train", seconds_);
     if (!train()) return false;
   }
   finish_epoch();
@@ -114,7 +114,7 @@ bool ClusterTrainer::epoch() {
 
 bool ClusterTrainer::each_view(const char* name, void (ClusterTrainer::*phase)(int)) {
   for (int view = 0; view < options_.views; ++view) {
-    const PhaseTimer timer(seconds_[name]);
+    const PhaseTimer timer(name, seconds_);
     (this->*phase)(view);
     if (stop_signal() != 0) return false;
   }

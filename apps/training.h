@@ -8,18 +8,21 @@
 #include <vector>
 
 #include "engine/tensor.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 
-/// Adds the seconds of its scope to a phase.
+/// Adds the seconds of its scope to those of a phase, which profilers see as a range.
 class PhaseTimer {
  public:
-  explicit PhaseTimer(double& seconds) : seconds_(seconds), start_(std::chrono::steady_clock::now()) {}
+  PhaseTimer(const char* phase, std::map<std::string, double>& seconds)
+      : range_(phase), seconds_(seconds[phase]), start_(std::chrono::steady_clock::now()) {}
   ~PhaseTimer() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   PhaseTimer(const PhaseTimer&) = delete;
   PhaseTimer& operator=(const PhaseTimer&) = delete;
 
  private:
+  TraceRange range_;
   double& seconds_;
   std::chrono::steady_clock::time_point start_;
 };

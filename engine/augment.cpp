@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/backend.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -29,6 +30,7 @@ void check_params(const AugmentParams& p, const AugmentOptions& o, int64_t image
 
 Tensor augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side,
                DType dtype) {
+  const TraceRange range("augment");
   BS_CHECK(images.dtype() == kUInt8 && images.rank() == 4 && images.dim(1) > 0 && images.dim(1) == images.dim(2) &&
                images.dim(3) == 3,
            "augment: images must be uint8 [N, S, S, 3] with S > 0, got ", images.dtype(), " ", images.shape());

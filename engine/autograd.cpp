@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/backend.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -69,6 +70,7 @@ Tensor record(const char* op, const std::vector<Tensor>& inputs, Tensor y, Backw
 }
 
 void backward(const Tensor& loss) {
+  const TraceRange range("backward");
   BS_CHECK(loss.defined() && is_float(loss.dtype()) && loss.count() == 1,
            "backward: loss must be a float tensor with one element, got ",
            loss.defined() ? concat(loss.dtype(), " ", loss.shape()) : "an undefined tensor");
@@ -84,6 +86,7 @@ void backward(const Tensor& loss) {
     BS_CHECK(!node->used, "backward: the graph through '", node->op,
              "' was used by an earlier backward() and is freed; compute the loss anew");
     node->used = true;
+    const TraceRange op(node->op);
     const Tensor dy = std::exchange(node->grad, {});
     const Grads grads = std::exchange(node->backward, nullptr)(dy);
     check_gradients(*node, grads);

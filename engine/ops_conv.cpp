@@ -1,4 +1,5 @@
 #include "engine/ops.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -30,6 +31,7 @@ void check_conv(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o) {
+  const TraceRange range("conv2d");
   check_conv(x, w, bias, o);
   Tensor y = Tensor::empty({x.dim(0), out_size(x.dim(1), w.dim(1), o), out_size(x.dim(2), w.dim(1), o), w.dim(0)},
                            x.dtype(), x.device());
@@ -58,6 +60,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOp
 }
 
 Tensor max_pool2d(const Tensor& x, const PoolOptions& o) {
+  const TraceRange range("max_pool2d");
   BS_CHECK(x.rank() == 4 && is_float(x.dtype()), "max_pool2d: x must be float [N, H, W, C], got ", x.dtype(), " ",
            x.shape());
   BS_CHECK(o.kernel > 0 && o.kernel <= 16 && o.stride > 0 && o.padding >= 0 && o.padding <= o.kernel / 2,

@@ -1,4 +1,5 @@
 #include "engine/ops.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -23,6 +24,7 @@ void check_weights(const char* op, const Tensor& weights, int64_t classes) {
 }  // namespace
 
 Tensor log_softmax(const Tensor& x) {
+  const TraceRange range("log_softmax");
   check_rows("log_softmax", "x", x);
   Tensor y = Tensor::empty_like(x);
   backend(x.device()).log_softmax(x, y);
@@ -34,6 +36,7 @@ Tensor log_softmax(const Tensor& x) {
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& class_weights, int64_t ignore) {
+  const TraceRange range("cross_entropy");
   check_rows("cross_entropy", "logits", logits);
   check_labels("cross_entropy", labels, logits.count() / logits.dim(-1));
   check_weights("cross_entropy", class_weights, logits.dim(-1));
@@ -50,6 +53,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& c
 
 Tensor cosine_cluster_loss(const Tensor& features, const std::vector<ClusterTarget>& targets, Tensor* terms) {
   constexpr const char* kOp = "cosine_cluster_loss";
+  const TraceRange range(kOp);
   constexpr float kEps = 1e-12f;
   check_rows(kOp, "features", features);
   const int64_t depth = features.dim(-1), rows = features.count() / depth;

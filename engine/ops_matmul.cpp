@@ -1,4 +1,5 @@
 #include "engine/ops.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -11,6 +12,7 @@ Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpos
 }
 
 Tensor matmul(const char* op, const Tensor& a, const Tensor& b, bool transpose_b) {
+  const TraceRange range(op);
   BS_CHECK(a.rank() == 2 && is_float(a.dtype()), op, ": a must be float [M, K], got ", a.dtype(), " ", a.shape());
   BS_CHECK(b.rank() == 2 && b.dtype() == a.dtype() && b.dim(transpose_b ? 1 : 0) == a.dim(1), op, ": b must be ",
            a.dtype(), transpose_b ? " [N, " : " [", a.dim(1), transpose_b ? "], got " : ", N], got ", b.dtype(), " ",

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "engine/ops.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -21,6 +22,7 @@ Tensor inverse_std(const Tensor& var, float eps) {
 
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean, Tensor running_var,
                   const BatchNormOptions& o, const Tensor& residual) {
+  const TraceRange range("batch_norm");
   BS_CHECK(x.rank() >= 1 && is_float(x.dtype()) && x.dim(-1) > 0,
            "batch_norm: x must be float [..., C] with C > 0, got ", x.dtype(), " ", x.shape());
   check_channel("weight", weight, x);
@@ -58,6 +60,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Ten
 }
 
 Tensor l2_normalize(const Tensor& x, float eps) {
+  const TraceRange range("l2_normalize");
   BS_CHECK(x.rank() >= 1 && is_float(x.dtype()) && x.dim(-1) > 0,
            "l2_normalize: x must be float [..., C] with C > 0, got ", x.dtype(), " ", x.shape());
   BS_CHECK(eps > 0, "l2_normalize: eps must be positive, got ", eps);

@@ -1,4 +1,5 @@
 #include "engine/ops.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -17,6 +18,7 @@ Tensor scalar_like(const Tensor& x) { return Tensor::empty({1}, x.dtype(), x.dev
 
 // sum(x) * factor, whose gradient is factor everywhere.
 Tensor scaled_sum(const char* op, const Tensor& x, float factor) {
+  const TraceRange range(op);
   Tensor y = scalar_like(x);
   backend(x.device()).sum(x, factor, y);
   return record(op, {x}, y, [shape = x.shape(), factor](const Tensor& dy) -> Grads {
@@ -29,6 +31,7 @@ Tensor scaled_sum(const char* op, const Tensor& x, float factor) {
 }  // namespace
 
 Tensor add(const Tensor& a, const Tensor& b) {
+  const TraceRange range("add");
   check_float("add", a);
   check_same("add", "b", a, b);
   Tensor y = Tensor::empty_like(a);
@@ -37,6 +40,7 @@ Tensor add(const Tensor& a, const Tensor& b) {
 }
 
 Tensor relu(const Tensor& x) {
+  const TraceRange range("relu");
   check_float("relu", x);
   Tensor y = Tensor::empty_like(x);
   backend(x.device()).relu(x, y);
@@ -48,6 +52,7 @@ Tensor relu(const Tensor& x) {
 }
 
 Tensor scale(const Tensor& x, float factor) {
+  const TraceRange range("scale");
   check_float("scale", x);
   const Tensor one = Tensor::full({1}, 1.0, x.dtype(), x.device());
   Tensor y = Tensor::empty_like(x);
@@ -71,6 +76,7 @@ Tensor mean(const Tensor& x) {
 }
 
 Tensor mse_loss(const Tensor& x, const Tensor& target) {
+  const TraceRange range("mse_loss");
   check_float("mse_loss", x);
   check_same("mse_loss", "target", x, target);
   BS_CHECK(x.count() > 0, "mse_loss: x must have elements, got ", x.shape());
@@ -93,6 +99,7 @@ Tensor mse_loss(const Tensor& x, const Tensor& target) {
 }
 
 Tensor cast(const Tensor& x, DType dtype) {
+  const TraceRange range("cast");
   check_float("cast", x);
   BS_CHECK(is_float(dtype), "cast: dtype must be float32 or bfloat16, got ", dtype);
   if (x.dtype() == dtype) return x;

@@ -1,4 +1,5 @@
 #include "engine/ops.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -11,6 +12,7 @@ void check_map(const char* op, const Tensor& x) {
 }  // namespace
 
 Tensor resize_bilinear(const Tensor& x, int64_t height, int64_t width, const Tensor& addend) {
+  const TraceRange range("resize_bilinear");
   check_map("resize_bilinear", x);
   BS_CHECK(height > 0 && width > 0, "resize_bilinear: height and width must be positive, got ", height, ", ", width);
   Tensor y = Tensor::empty({x.dim(0), height, width, x.dim(3)}, x.dtype(), x.device());
@@ -47,6 +49,7 @@ Tensor crop_resize_flip(const Tensor& x, const std::vector<CropWindow>& windows,
 }
 
 Tensor crop_resize_flip(const Tensor& x, const Tensor& windows, int64_t side) {
+  const TraceRange range("crop_resize_flip");
   check_map("crop_resize_flip", x);
   BS_CHECK(windows.dtype() == kInt32 && windows.rank() == 2 && windows.dim(1) == 6,
            "crop_resize_flip: windows must be int32 [N, 6], got ", windows.dtype(), " ", windows.shape());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/trace.h"
+
 namespace bareseg {
 namespace {
 
@@ -58,6 +60,7 @@ bool StepGraph::seen_often(const std::vector<Tensor>& inputs) {
 }
 
 void StepGraph::record(const std::vector<Tensor>& inputs) {
+  const TraceRange range("record step");
   wanted_ = false;
   inputs_ = copies(inputs);
   try {
@@ -75,6 +78,7 @@ void StepGraph::record(const std::vector<Tensor>& inputs) {
 }
 
 std::vector<Tensor> StepGraph::replay(const std::vector<Tensor>& inputs) {
+  const TraceRange range("replay step");
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].defined()) backend(device_).copy(inputs[i], inputs_[i]);
   }

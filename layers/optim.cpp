@@ -1,4 +1,5 @@
 #include "layers/optim.h"
+#include "engine/trace.h"
 
 #include "engine/autograd.h"
 #include "engine/step_graph.h"
@@ -32,6 +33,7 @@ void Optimizer::add_state(const char* name, Tensor OptimSlot::*member) {
 }
 
 void Optimizer::step() {
+  const TraceRange range("optimizer");
   std::vector<OptimSlot> ready;
   for (OptimSlot slot : slots_) {
     slot.grad = slot.param.grad();
