@@ -20,7 +20,7 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
     conv2d(wide_x, wide_w, bias, o, wide_y);
     return cast(wide_y, y);
   }
-  DnnConv& conv = dnn().conv(Pass::forward, x.shape(), w.shape(), y.shape(), bias.defined(), o, x.dtype());
+  DnnConv& conv = dnn().conv(Pass::forward, x.shape(), w.shape(), y.shape(), {.bias = bias.defined()}, o, x.dtype());
   conv.x.set_data_handle(x.raw());
   conv.w.set_data_handle(w.raw());
   conv.y.set_data_handle(y.raw());
@@ -34,6 +34,38 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
   conv.primitive.execute(dnn().stream, args);
 }
 
+void CpuBackend::conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& e, const ConvOptions& o,
+                              Tensor& y) {
+  if (!dnn().computes(x.dtype())) {
+    const auto wide = [&](const Tensor& t) {
+      if (!t.defined()) return t;
+      Tensor result = Tensor::empty(t.shape());
+      cast(t, result);
+      return result;
+    };
+    Tensor wide_y = Tensor::empty(y.shape());
+    conv2d_fused(wide(x), wide(w), {.bias = e.bias, .residual = wide(e.residual), .relu = e.relu}, o, wide_y);
+    return cast(wide_y, y);
+  }
+  const Dnn::After after{.bias = e.bias.defined(), .residual = e.residual.defined(), .relu = e.relu};
+  DnnConv& conv = dnn().conv(Pass::forward, x.shape(), w.shape(), y.shape(), after, o, x.dtype());
+  conv.x.set_data_handle(x.raw());
+  conv.w.set_data_handle(w.raw());
+  conv.y.set_data_handle(y.raw());
+  conv.reorder.execute(dnn().stream, conv.w, conv.packed_w);
+  std::unordered_map<int, dnnl::memory> args{
+      {DNNL_ARG_SRC, conv.x}, {DNNL_ARG_WEIGHTS, conv.packed_w}, {DNNL_ARG_DST, conv.y}};
+  if (after.bias) {
+    conv.bias.set_data_handle(e.bias.raw());
+    args.emplace(DNNL_ARG_BIAS, conv.bias);
+  }
+  if (after.residual) {
+    conv.residual.set_data_handle(e.residual.raw());
+    args.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, conv.residual);
+  }
+  conv.primitive.execute(dnn().stream, args);
+}
+
 void CpuBackend::conv2d_backward_data(const Tensor& dy, const Tensor& w, const ConvOptions& o, Tensor& dx) {
   if (!dnn().computes(dy.dtype())) {
     Tensor wide_dy = Tensor::empty(dy.shape()), wide_w = Tensor::empty(w.shape()), wide_dx = Tensor::empty(dx.shape());
@@ -42,7 +74,7 @@ void CpuBackend::conv2d_backward_data(const Tensor& dy, const Tensor& w, const C
     conv2d_backward_data(wide_dy, wide_w, o, wide_dx);
     return cast(wide_dx, dx);
   }
-  DnnConv& conv = dnn().conv(Pass::backward_data, dx.shape(), w.shape(), dy.shape(), false, o, dy.dtype());
+  DnnConv& conv = dnn().conv(Pass::backward_data, dx.shape(), w.shape(), dy.shape(), {}, o, dy.dtype());
   conv.x.set_data_handle(dx.raw());
   conv.w.set_data_handle(w.raw());
   conv.y.set_data_handle(dy.raw());
@@ -58,7 +90,7 @@ void CpuBackend::conv2d_backward_weight(const Tensor& dy, const Tensor& x, const
     cast(x, wide_x);
     return conv2d_backward_weight(wide_dy, wide_x, o, dw);
   }
-  DnnConv& conv = dnn().conv(Pass::backward_weight, x.shape(), dw.shape(), dy.shape(), false, o, x.dtype());
+  DnnConv& conv = dnn().conv(Pass::backward_weight, x.shape(), dw.shape(), dy.shape(), {}, o, x.dtype());
   conv.x.set_data_handle(x.raw());
   conv.w.set_data_handle(dw.raw());
   conv.y.set_data_handle(dy.raw());

@@ -42,6 +42,7 @@ class CpuBackend final : public Backend {
   void dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) override;
 
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o, Tensor& y) override;
+  void conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& e, const ConvOptions& o, Tensor& y) override;
   void conv2d_backward_data(const Tensor& dy, const Tensor& w, const ConvOptions& o, Tensor& dx) override;
   void conv2d_backward_weight(const Tensor& dy, const Tensor& x, const ConvOptions& o, Tensor& dw) override;
   void sum_rows(const Tensor& x, Tensor& y) override;
@@ -53,6 +54,8 @@ class CpuBackend final : public Backend {
   void batch_norm_eval(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                        const BatchNormOptions& o, const Tensor& running_mean, const Tensor& running_var,
                        Tensor& y) override;
+  void fold_batch_norm(const Tensor& w, const Tensor& weight, const Tensor& bias, const Tensor& mean, const Tensor& var,
+                       float eps, Tensor& folded, Tensor& offset) override;
   void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& weight, const Tensor& mean,
                            const Tensor& inv_std, const BatchNormOptions& o, Tensor& dx, Tensor& dweight, Tensor& dbias,
                            Tensor& dresidual) override;

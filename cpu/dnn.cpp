@@ -24,21 +24,34 @@ Memory::desc weights(const Shape& w, int64_t groups, DType dtype, bool ours) {
 struct ConvDescs {
   Memory::desc x, w, bias, y;
   Memory::dims strides, dilation, padding;
+  dnnl::primitive_attr after;
 };
 
-ConvDescs describe(const Shape& x, const Shape& w, const Shape& y, bool bias, const ConvOptions& o, DType dtype) {
+dnnl::primitive_attr attributes(const CpuBackend::Dnn::After& after, const Memory::desc& y) {
+  dnnl::post_ops ops;
+  if (after.residual) ops.append_binary(dnnl::algorithm::binary_add, y);
+  if (after.relu) ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+  dnnl::primitive_attr attributes;
+  attributes.set_post_ops(ops);
+  return attributes;
+}
+
+ConvDescs describe(const Shape& x, const Shape& w, const Shape& y, const CpuBackend::Dnn::After& after,
+                   const ConvOptions& o, DType dtype) {
   return {activations(x, dtype),
           weights(w, o.groups, dtype, false),
-          bias ? Memory::desc({w.dim(0)}, Memory::data_type::f32, Tag::x) : Memory::desc(),
+          after.bias ? Memory::desc({w.dim(0)}, Memory::data_type::f32, Tag::x) : Memory::desc(),
           activations(y, dtype),
           {o.stride, o.stride},
           {o.dilation - 1, o.dilation - 1},
-          {o.padding, o.padding}};
+          {o.padding, o.padding},
+          attributes(after, activations(y, dtype))};
 }
 
 dnnl::convolution_forward::primitive_desc forward_desc(const ConvDescs& d, const dnnl::engine& engine) {
   return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, d.x, d.w, d.bias, d.y, d.strides,
            d.dilation, d.padding, d.padding},
+          d.after,
           engine};
 }
 
@@ -53,6 +66,7 @@ DnnConv make_conv(CpuBackend::Dnn::Pass pass, const ConvDescs& d, const Memory::
   conv.y = handle(d.y, engine);
   conv.w = handle(ours, engine);
   if (d.bias) conv.bias = handle(d.bias, engine);
+  conv.residual = handle(d.y, engine);
   switch (pass) {
     case CpuBackend::Dnn::Pass::forward:
       conv.primitive = dnnl::convolution_forward(forward);
@@ -94,15 +108,16 @@ CpuBackend::Dnn::Key key_of(std::initializer_list<int64_t> numbers) {
 CpuBackend::Dnn::Dnn()
     : bf16_(static_cast<int>(dnnl::get_effective_cpu_isa()) >= static_cast<int>(dnnl::cpu_isa::avx512_core)) {}
 
-DnnConv& CpuBackend::Dnn::conv(Pass pass, const Shape& x, const Shape& w, const Shape& y, bool bias,
+DnnConv& CpuBackend::Dnn::conv(Pass pass, const Shape& x, const Shape& w, const Shape& y, const After& after,
                                const ConvOptions& o, DType dtype) {
   const Key key = key_of({static_cast<int64_t>(pass), x.dim(0), x.dim(1), x.dim(2), x.dim(3), w.dim(0), w.dim(1),
-                          w.dim(2), o.stride, o.padding, o.dilation, o.groups, bias, static_cast<int64_t>(dtype)});
+                          w.dim(2), o.stride, o.padding, o.dilation, o.groups, after.bias, static_cast<int64_t>(dtype),
+                          after.residual, after.relu});
   const auto found = convs_.find(key);
   if (found != convs_.end()) return found->second;
   try {
     const DType ours = pass == Pass::backward_weight ? kFloat32 : dtype;
-    DnnConv conv = make_conv(pass, describe(x, w, y, bias, o, dtype), weights(w, o.groups, ours, true), engine);
+    DnnConv conv = make_conv(pass, describe(x, w, y, after, o, dtype), weights(w, o.groups, ours, true), engine);
     return convs_.emplace(key, std::move(conv)).first->second;
   } catch (const dnnl::error& error) {
     fail_at(__FILE__, __LINE__, "conv2d: oneDNN refuses ", dtype, " x ", x, " with w ", w, ": ", error.what());

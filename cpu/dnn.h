@@ -16,7 +16,7 @@ namespace bareseg {
 struct DnnConv {
   dnnl::primitive primitive;
   dnnl::reorder reorder;
-  dnnl::memory x, w, packed_w, bias, y;  // handles are set before each run; packed_w owns its memory
+  dnnl::memory x, w, packed_w, bias, residual, y;  // handles are set before each run; packed_w owns its memory
 };
 
 struct DnnMatmul {
@@ -26,11 +26,15 @@ struct DnnMatmul {
 
 struct CpuBackend::Dnn {
   enum class Pass : int64_t { forward, backward_data, backward_weight };
-  using Key = std::array<int64_t, 16>;
+  /// What follows in a forward pass.
+  struct After {
+    bool bias = false, residual = false, relu = false;
+  };
+  using Key = std::array<int64_t, 18>;
 
   Dnn();
   /// The primitive of one pass, made on first use. Shapes are NHWC, weights' [O, K, K, I / groups].
-  DnnConv& conv(Pass pass, const Shape& x, const Shape& w, const Shape& y, bool bias, const ConvOptions& o,
+  DnnConv& conv(Pass pass, const Shape& x, const Shape& w, const Shape& y, const After& after, const ConvOptions& o,
                 DType dtype);
   DnnMatmul& matmul(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, DType dtype);
   /// True when oneDNN computes in `dtype` on this processor; bfloat16 needs AVX-512. Elsewhere callers convert.

@@ -297,6 +297,22 @@ void CpuBackend::batch_norm_eval(const Tensor& x, const Tensor& weight, const Te
 
 // With g = dy where y > 0 and h = (x - mean) inv_std: dbias = sum g, dweight = sum g h, and in training
 // dx = weight inv_std (g - dbias / R - h dweight / R); with constant statistics dx = weight inv_std g.
+void CpuBackend::fold_batch_norm(const Tensor& w, const Tensor& weight, const Tensor& bias, const Tensor& mean,
+                                 const Tensor& var, float eps, Tensor& folded, Tensor& offset) {
+  const int64_t outputs = w.dim(0), inner = w.count() / std::max<int64_t>(outputs, 1);
+  dispatch_float(folded.dtype(), [&](auto type) {
+    using T = decltype(type);
+#pragma omp parallel for
+    for (int64_t o = 0; o < outputs; ++o) {
+      const float scale = weight.data<float>()[o] / std::sqrt(var.data<float>()[o] + eps);
+      const float* in = w.data<float>() + o * inner;
+      T* out = folded.data<T>() + o * inner;
+      for (int64_t i = 0; i < inner; ++i) store(out + i, in[i] * scale);
+      offset.data<float>()[o] = bias.data<float>()[o] - mean.data<float>()[o] * scale;
+    }
+  });
+}
+
 void CpuBackend::batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& weight,
                                      const Tensor& mean, const Tensor& inv_std, const BatchNormOptions& o, Tensor& dx,
                                      Tensor& dweight, Tensor& dbias, Tensor& dresidual) {

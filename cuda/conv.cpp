@@ -8,6 +8,8 @@ namespace {
 
 using Pass = ConvProblem::Pass;
 
+void* raw_or_null(const Tensor& x) { return x.defined() ? x.raw() : nullptr; }
+
 }  // namespace
 
 Tensor CudaBackend::converted(const Tensor& x, DType dtype) {
@@ -30,7 +32,40 @@ void CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, c
             .bias = bias.defined(),
             .tf32 = uses_tf32(x),
             .alignment = common_alignment({x, w, offset, y})},
-           {.x = x.raw(), .w = w.raw(), .y = y.raw(), .bias = offset.defined() ? offset.raw() : nullptr});
+           {.x = x.raw(), .w = w.raw(), .y = y.raw(), .bias = raw_or_null(offset)});
+}
+
+void CudaBackend::conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& e, const ConvOptions& o,
+                               Tensor& y) {
+  if (y.count() == 0) return;
+  const Tensor offset = converted(e.bias, x.dtype());
+  const ConvProblem problem{.pass = Pass::forward,
+                            .x = x.shape(),
+                            .w = w.shape(),
+                            .y = y.shape(),
+                            .options = o,
+                            .dtype = x.dtype(),
+                            .bias = offset.defined(),
+                            .residual = e.residual.defined(),
+                            .relu = e.relu,
+                            .tf32 = uses_tf32(x),
+                            .alignment = common_alignment({x, w, offset, e.residual, y})};
+  if (dnn_on(x.device())
+          .try_run(problem, {.x = x.raw(),
+                             .w = w.raw(),
+                             .y = y.raw(),
+                             .bias = raw_or_null(offset),
+                             .residual = raw_or_null(e.residual)})) {
+    return;
+  }
+  // cuDNN has no engine for all of it at once: part by part.
+  Tensor sum = Tensor::empty_like(y), last = sum;
+  conv2d(x, w, e.bias, o, sum);
+  if (e.residual.defined()) {
+    last = Tensor::empty_like(y);
+    add(sum, e.residual, last);
+  }
+  e.relu ? relu(last, y) : copy(last, y);
 }
 
 void CudaBackend::conv2d_backward_data(const Tensor& dy, const Tensor& w, const ConvOptions& o, Tensor& dx) {

@@ -20,8 +20,8 @@ constexpr size_t kPlansInUse = 4096;  // a network in training has a few hundred
 constexpr size_t kPlansTried = 12;    // ways tried for one problem
 constexpr int64_t kAligned = 16;
 constexpr int64_t kMostKnobs = CUDNN_KNOB_TYPE_COUNTS;
-constexpr int64_t kWorkspace = 1 << 30;  // bytes a plan may ask for
-enum Uid : int64_t { kX = 1, kW, kY, kBias, kProduct };
+constexpr int64_t kWorkspace = 1 << 30;                             // bytes a plan may ask for
+enum Uid : int64_t { kX = 1, kW, kY, kBias, kResidual, kBetween };  // kBetween and following: between two operations
 
 template <typename T>
 constexpr cudnnBackendAttributeType_t attribute_type() {
@@ -86,15 +86,15 @@ std::vector<DnnDescriptor> get(const DnnDescriptor& d, Name name, cudnnBackendDe
 cudnnDataType_t type_of(DType dtype) { return dtype == kFloat32 ? CUDNN_DATA_FLOAT : CUDNN_DATA_BFLOAT16; }
 
 // cuDNN names dimensions N, C, H, W whatever the order in memory.
-DnnDescriptor tensor(Uid uid, const Shape& nhwc, cudnnDataType_t type, int64_t alignment) {
+DnnDescriptor tensor(int64_t uid, const Shape& nhwc, cudnnDataType_t type, int64_t alignment) {
   const int64_t n = nhwc.dim(0), h = nhwc.dim(1), w = nhwc.dim(2), c = nhwc.dim(3);
   DnnDescriptor d = make(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
-  set(d, CUDNN_ATTR_TENSOR_UNIQUE_ID, int64_t{uid});
+  set(d, CUDNN_ATTR_TENSOR_UNIQUE_ID, uid);
   set(d, CUDNN_ATTR_TENSOR_DATA_TYPE, type);
   set(d, CUDNN_ATTR_TENSOR_DIMENSIONS, Dims{n, c, h, w});
   set(d, CUDNN_ATTR_TENSOR_STRIDES, Dims{h * w * c, 1, w * c, c});
   set(d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, alignment);
-  if (uid == kProduct) set(d, CUDNN_ATTR_TENSOR_IS_VIRTUAL, true);
+  if (uid >= kBetween) set(d, CUDNN_ATTR_TENSOR_IS_VIRTUAL, true);
   finalize(d);
   return d;
 }
@@ -146,15 +146,16 @@ DnnDescriptor convolution_operation(ConvProblem::Pass pass, const DnnDescriptor&
   return d;
 }
 
-DnnDescriptor add_operation(const DnnDescriptor& a, const DnnDescriptor& b, const DnnDescriptor& y) {
+// y = a + b, or without b max(a, 0).
+DnnDescriptor pointwise_operation(const DnnDescriptor& a, const DnnDescriptor& b, const DnnDescriptor& y) {
   const DnnDescriptor how = make(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-  set(how, CUDNN_ATTR_POINTWISE_MODE, CUDNN_POINTWISE_ADD);
+  set(how, CUDNN_ATTR_POINTWISE_MODE, b != nullptr ? CUDNN_POINTWISE_ADD : CUDNN_POINTWISE_RELU_FWD);
   set(how, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
   finalize(how);
   DnnDescriptor d = make(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
   set(d, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how);
   set(d, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, a);
-  set(d, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b);
+  if (b != nullptr) set(d, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b);
   set(d, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
   finalize(d);
   return d;
@@ -186,6 +187,8 @@ ConvProblem::Key ConvProblem::key() const {
           options.groups,
           static_cast<int64_t>(dtype),
           bias,
+          residual,
+          relu,
           tf32,
           alignment};
 }
@@ -194,7 +197,7 @@ std::string ConvProblem::text() const {
   const char* const names[] = {"forward", "backward data", "backward weight"};
   return concat(names[static_cast<size_t>(pass)], ' ', dtype, tf32 ? " tf32" : "", " x ", x, " w ", w, " stride ",
                 options.stride, " padding ", options.padding, " dilation ", options.dilation, bias ? " bias" : "",
-                " alignment ", alignment);
+                residual ? " residual" : "", relu ? " relu" : "", " alignment ", alignment);
 }
 
 ConvGraph::ConvGraph(const ConvProblem& problem, cudnnHandle_t handle, DnnDescriptor properties)
@@ -204,15 +207,22 @@ ConvGraph::ConvGraph(const ConvProblem& problem, cudnnHandle_t handle, DnnDescri
   const DnnDescriptor x = tensor(kX, problem.x, type, alignment), w = tensor(kW, problem.w, type, alignment),
                       y = tensor(kY, problem.y, type, alignment), how = convolution(problem.options);
   parts_ = {x, w, y, how};
-  std::vector<DnnDescriptor> operations;
-  if (problem.bias) {
-    const DnnDescriptor product = tensor(kProduct, problem.y, CUDNN_DATA_FLOAT, kAligned),
-                        bias = tensor(kBias, {1, 1, 1, problem.w.dim(0)}, type, alignment);
-    operations = {convolution_operation(problem.pass, how, x, w, product), add_operation(product, bias, y)};
-    parts_.insert(parts_.end(), {product, bias});
-  } else {
-    operations = {convolution_operation(problem.pass, how, x, w, y)};
-  }
+  int64_t left = problem.bias + problem.residual + problem.relu;  // operations still to come; the last one writes y
+  const auto next_result = [&] {
+    if (left == 0) return y;
+    return parts_.emplace_back(tensor(kBetween + left--, problem.y, CUDNN_DATA_FLOAT, kAligned));
+  };
+  DnnDescriptor result = next_result();
+  std::vector<DnnDescriptor> operations = {convolution_operation(problem.pass, how, x, w, result)};
+  const auto then = [&](const DnnDescriptor& operand) {
+    const DnnDescriptor before = std::exchange(result, next_result());
+    operations.push_back(pointwise_operation(before, operand, result));
+    if (operand != nullptr) parts_.push_back(operand);
+  };
+  // In this order: with the bias first cuDNN 9.19 has no engine.
+  if (problem.residual) then(tensor(kResidual, problem.y, type, alignment));
+  if (problem.bias) then(tensor(kBias, {1, 1, 1, problem.w.dim(0)}, type, alignment));
+  if (problem.relu) then(nullptr);
   parts_.insert(parts_.end(), operations.begin(), operations.end());
   graph_ = make(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
   set(graph_, CUDNN_ATTR_OPERATIONGRAPH_OPS, operations);
@@ -364,11 +374,17 @@ Dnn::Dnn(Device device, cudaStream_t stream, double tune_seconds, const std::str
 }
 
 void Dnn::run(const ConvProblem& problem, const ConvPointers& pointers) {
+  BS_CHECK(try_run(problem, pointers), "conv2d: cuDNN ", cudnn_version_text(), " has no engine for ", problem.text());
+}
+
+bool Dnn::try_run(const ConvProblem& problem, const ConvPointers& pointers) {
   const ConvProblem::Key key = problem.key();
   const ConvPlan* plan = plans_.find(key);
   if (plan == nullptr) plan = &plans_.put(key, make_plan(problem, pointers));
+  if (plan->plan == nullptr) return false;
   execute(*plan, pointers);
   sync_when_asked(stream_, "conv2d by cuDNN");
+  return true;
 }
 
 ConvPlan Dnn::make_plan(const ConvProblem& problem, const ConvPointers& pointers) {
@@ -381,7 +397,7 @@ ConvPlan Dnn::make_plan(const ConvProblem& problem, const ConvPointers& pointers
     }
   }
   const std::vector<ConvPlan> plans = graph.plans(kPlansTried, kWorkspace);
-  BS_CHECK(!plans.empty(), "conv2d: cuDNN ", cudnn_version_text(), " has no engine for ", problem.text());
+  if (plans.empty()) return {};
   if (tune_seconds_ <= 0.0) return first_that_runs(plans, pointers);
   const auto start = std::chrono::steady_clock::now();
   const ConvPlan& best = fastest(plans, pointers);
@@ -432,9 +448,10 @@ void Dnn::execute(const ConvPlan& plan, const ConvPointers& pointers) {
   const DnnDescriptor pack = make(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
   Dims uids{kX, kW, kY};
   std::vector<void*> data{pointers.x, pointers.w, pointers.y};
-  if (pointers.bias != nullptr) {
-    uids.push_back(kBias);
-    data.push_back(pointers.bias);
+  for (const auto& [uid, pointer] : {std::pair{kBias, pointers.bias}, {kResidual, pointers.residual}}) {
+    if (pointer == nullptr) continue;
+    uids.push_back(uid);
+    data.push_back(pointer);
   }
   set(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, uids);
   set(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, data);

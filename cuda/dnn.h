@@ -18,13 +18,15 @@ namespace bareseg {
 /// One pass of one convolution. Shapes as in Backend::conv2d; every tensor is of `dtype`, sums are float32.
 struct ConvProblem {
   enum class Pass : int64_t { forward, backward_data, backward_weight };
-  using Key = std::array<int64_t, 15>;
+  using Key = std::array<int64_t, 17>;
 
   Pass pass = Pass::forward;
   Shape x, w, y;
   ConvOptions options;
   DType dtype = kFloat32;
-  bool bias = false;       // y += bias [O]; forward only
+  bool bias = false;      // y = relu(conv + bias [O] + residual), each where it is there; forward only
+  bool residual = false;  // of y's shape
+  bool relu = false;
   bool tf32 = false;       // float32 factors may be rounded to TF32
   int64_t alignment = 16;  // every address is a multiple of it
 
@@ -35,7 +37,7 @@ struct ConvProblem {
 
 /// Addresses of a problem's tensors; its pass says which one is written.
 struct ConvPointers {
-  void *x = nullptr, *w = nullptr, *y = nullptr, *bias = nullptr;
+  void *x = nullptr, *w = nullptr, *y = nullptr, *bias = nullptr, *residual = nullptr;
 };
 
 /// A descriptor of the backend API, destroyed with its last owner.
@@ -83,8 +85,11 @@ class Dnn {
 
   /// Queues the work. @throws Error when cuDNN has no engine for the problem.
   void run(const ConvProblem& problem, const ConvPointers& pointers);
+  /// The same, or false when cuDNN has no engine for the problem.
+  bool try_run(const ConvProblem& problem, const ConvPointers& pointers);
 
  private:
+  /// Without a plan where cuDNN has no engine.
   ConvPlan make_plan(const ConvProblem& problem, const ConvPointers& pointers);
   const ConvPlan& first_that_runs(const std::vector<ConvPlan>& plans, const ConvPointers& pointers);
   const ConvPlan& fastest(const std::vector<ConvPlan>& plans, const ConvPointers& pointers);

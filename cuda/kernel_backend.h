@@ -33,6 +33,8 @@ class KernelBackend : public Backend {
   void batch_norm_eval(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                        const BatchNormOptions& o, const Tensor& running_mean, const Tensor& running_var,
                        Tensor& y) override;
+  void fold_batch_norm(const Tensor& w, const Tensor& weight, const Tensor& bias, const Tensor& mean, const Tensor& var,
+                       float eps, Tensor& folded, Tensor& offset) override;
   void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& weight, const Tensor& mean,
                            const Tensor& inv_std, const BatchNormOptions& o, Tensor& dx, Tensor& dweight, Tensor& dbias,
                            Tensor& dresidual) override;

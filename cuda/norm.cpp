@@ -59,6 +59,21 @@ void KernelBackend::batch_norm_eval(const Tensor& x, const Tensor& weight, const
   });
 }
 
+void KernelBackend::fold_batch_norm(const Tensor& w, const Tensor& weight, const Tensor& bias, const Tensor& mean,
+                                    const Tensor& var, float eps, Tensor& folded, Tensor& offset) {
+  const int64_t outputs = w.dim(0), inner = w.count() / std::max<int64_t>(outputs, 1);
+  dispatch_float(folded.dtype(), [&](auto type) {
+    using T = decltype(type);
+    bareseg::fold_batch_norm(stream(w.device()), w.data<float>(), outputs, inner,
+                             {.weight = weight.data<float>(),
+                              .bias = bias.data<float>(),
+                              .mean = mean.data<float>(),
+                              .variance = var.data<float>(),
+                              .eps = eps},
+                             folded.data<T>(), offset.data<float>());
+  });
+}
+
 void KernelBackend::batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& weight,
                                         const Tensor& mean, const Tensor& inv_std, const BatchNormOptions& o,
                                         Tensor& dx, Tensor& dweight, Tensor& dbias, Tensor& dresidual) {

@@ -24,6 +24,7 @@ struct Node {
   BackwardFn backward;                        // empty in leaves and after use
   Tensor grad;                                // of leaves; of others only while backward() runs
   Tensor narrow;                              // of leaves: see Tensor::narrow()
+  uint64_t version = 0;                       // of leaves: how often their elements were written
   bool leaf = true;
   bool used = false;  // backward() has run through it and freed the closure
 

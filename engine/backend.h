@@ -26,6 +26,13 @@ struct PoolOptions {
   int64_t kernel = 2, stride = 2, padding = 0;
 };
 
+/// What a convolution adds to its sums before it writes them: y = relu(conv + bias + residual), each where it is there.
+struct ConvEpilogue {
+  Tensor bias = {};      // float32 [O]
+  Tensor residual = {};  // shape and dtype of y
+  bool relu = false;
+};
+
 /// Arguments of batch norm that are not tensors. `relu` fuses max(., 0) at the end, after the residual is added.
 struct BatchNormOptions {
   bool training = true;
@@ -125,6 +132,9 @@ class Backend {
   // Convolution. x [N, H, W, I], w [O, K, K, I / groups] in x's dtype and its gradient dw in float32,
   // bias float32 [O] or undefined, y [N, OH, OW, O].
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o, Tensor& y) = 0;
+  // For inference.
+  virtual void conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& e, const ConvOptions& o,
+                            Tensor& y) = 0;
   virtual void conv2d_backward_data(const Tensor& dy, const Tensor& w, const ConvOptions& o, Tensor& dx) = 0;
   virtual void conv2d_backward_weight(const Tensor& dy, const Tensor& x, const ConvOptions& o, Tensor& dw) = 0;
   virtual void sum_rows(const Tensor& x, Tensor& y) = 0;  // x [R, C] -> y float32 [C]
@@ -141,6 +151,10 @@ class Backend {
   virtual void batch_norm_eval(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                                const BatchNormOptions& o, const Tensor& running_mean, const Tensor& running_var,
                                Tensor& y) = 0;
+  // folded [O, ...] = w [O, ...] weight / sqrt(var + eps) in folded's dtype, offset [O] = bias - mean weight / sqrt(var
+  // + eps): a convolution with these is one with w, float32, and then batch norm with running statistics.
+  virtual void fold_batch_norm(const Tensor& w, const Tensor& weight, const Tensor& bias, const Tensor& mean,
+                               const Tensor& var, float eps, Tensor& folded, Tensor& offset) = 0;
   // y gives the ReLU's mask where o.relu. dresidual is undefined where it is not wanted. Without o.training mean and
   // inv_std are constants.
   virtual void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& weight,

@@ -42,6 +42,11 @@ Tensor reshape(const Tensor& x, std::initializer_list<int64_t> shape);
 /// @return      [N, OH, OW, O], OH = (H + 2 padding - dilation (K - 1) - 1) / stride + 1, dtype of x;
 ///              differentiable in x, w and bias, whose gradients are float32 for w and bias.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& options = {});
+/// The same for inference with what follows in one pass: relu(conv2d(x, w, bias) + residual). Not differentiable.
+///
+/// @param w         dtype of x.
+/// @param epilogue  bias, residual and ReLU, each where wanted.
+Tensor conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& epilogue, const ConvOptions& options = {});
 /// Maximum of each window; padding never wins. x [N, H, W, C], kernel^2 <= 256, padding <= kernel / 2.
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
 
@@ -64,6 +69,17 @@ Tensor global_avg_pool(const Tensor& x);
 /// @return          shape and dtype of x; differentiable in x, weight, bias and residual.
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean, Tensor running_var,
                   const BatchNormOptions& options, const Tensor& residual = {});
+
+/// Weights and bias of one convolution, for conv2d_fused, that is conv2d(x, w) and then batch norm with running
+/// statistics. Outside the graph.
+///
+/// @param w  float32 [O, K, K, I]; the others float32 [O].
+struct FoldedConv {
+  Tensor w;     // `dtype`, shape of w
+  Tensor bias;  // float32 [O]
+};
+FoldedConv fold_batch_norm(const Tensor& w, const Tensor& weight, const Tensor& bias, const Tensor& running_mean,
+                           const Tensor& running_var, float eps, DType dtype);
 
 /// Scales each channel vector to unit length: y = x / max(|x|, eps), |x| the 2-norm over C.
 ///

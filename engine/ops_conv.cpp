@@ -10,11 +10,11 @@ int64_t out_size(int64_t in, int64_t kernel, const ConvOptions& o) {
   return room < 0 ? 0 : room / o.stride + 1;
 }
 
-void check_conv(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o) {
+void check_conv(const Tensor& x, const Tensor& w, DType w_dtype, const Tensor& bias, const ConvOptions& o) {
   BS_CHECK(x.rank() == 4 && is_float(x.dtype()), "conv2d: x must be float [N, H, W, I], got ", x.dtype(), " ",
            x.shape());
-  BS_CHECK(w.rank() == 4 && w.dim(1) == w.dim(2) && w.dim(1) > 0 && w.dtype() == kFloat32,
-           "conv2d: w must be float32 [O, K, K, I / groups], got ", w.dtype(), " ", w.shape());
+  BS_CHECK(w.rank() == 4 && w.dim(1) == w.dim(2) && w.dim(1) > 0 && w.dtype() == w_dtype, "conv2d: w must be ", w_dtype,
+           " [O, K, K, I / groups], got ", w.dtype(), " ", w.shape());
   BS_CHECK(o.stride > 0 && o.dilation > 0 && o.padding >= 0,
            "conv2d: stride and dilation must be positive and padding "
            "not negative, got ",
@@ -32,7 +32,7 @@ void check_conv(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o) {
   const TraceRange range("conv2d");
-  check_conv(x, w, bias, o);
+  check_conv(x, w, kFloat32, bias, o);
   Tensor y = Tensor::empty({x.dim(0), out_size(x.dim(1), w.dim(1), o), out_size(x.dim(2), w.dim(1), o), w.dim(0)},
                            x.dtype(), x.device());
   const Tensor weight = x.dtype() == kFloat32 ? w.detach() : w.narrow();
@@ -57,6 +57,19 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOp
                   }
                   return grads;
                 });
+}
+
+Tensor conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& e, const ConvOptions& o) {
+  const TraceRange range("conv2d_fused");
+  check_conv(x, w, x.dtype(), e.bias, o);
+  BS_CHECK(!needs_graph({x, w, e.bias, e.residual}), "conv2d_fused: there is no gradient of it");
+  Tensor y = Tensor::empty({x.dim(0), out_size(x.dim(1), w.dim(1), o), out_size(x.dim(2), w.dim(1), o), w.dim(0)},
+                           x.dtype(), x.device());
+  BS_CHECK(!e.residual.defined() || (e.residual.shape() == y.shape() && e.residual.dtype() == y.dtype()),
+           "conv2d_fused: residual must be ", y.dtype(), " ", y.shape(), ", got ",
+           e.residual.defined() ? concat(e.residual.dtype(), " ", e.residual.shape()) : "");
+  backend(x.device()).conv2d_fused(x, w, e, o, y);
+  return y;
 }
 
 Tensor max_pool2d(const Tensor& x, const PoolOptions& o) {

@@ -59,6 +59,22 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Ten
       });
 }
 
+FoldedConv fold_batch_norm(const Tensor& w, const Tensor& weight, const Tensor& bias, const Tensor& running_mean,
+                           const Tensor& running_var, float eps, DType dtype) {
+  BS_CHECK(w.rank() == 4 && w.dtype() == kFloat32, "fold_batch_norm: w must be float32 [O, K, K, I], got ", w.dtype(),
+           " ", w.shape());
+  BS_CHECK(is_float(dtype), "fold_batch_norm: dtype must be float32 or bfloat16, got ", dtype);
+  BS_CHECK(eps > 0.0f, "fold_batch_norm: eps must be positive, got ", eps);
+  for (const Tensor& t : {weight, bias, running_mean, running_var}) {
+    BS_CHECK(t.defined() && t.dtype() == kFloat32 && t.shape() == Shape{w.dim(0)},
+             "fold_batch_norm: weight, bias and statistics must be float32 [", w.dim(0), "], got ",
+             t.defined() ? concat(t.dtype(), " ", t.shape()) : "undefined");
+  }
+  FoldedConv folded{Tensor::empty(w.shape(), dtype, w.device()), Tensor::empty(weight.shape(), kFloat32, w.device())};
+  backend(w.device()).fold_batch_norm(w, weight, bias, running_mean, running_var, eps, folded.w, folded.bias);
+  return folded;
+}
+
 Tensor l2_normalize(const Tensor& x, float eps) {
   const TraceRange range("l2_normalize");
   BS_CHECK(x.rank() >= 1 && is_float(x.dtype()) && x.dim(-1) > 0,

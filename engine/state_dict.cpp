@@ -105,7 +105,7 @@ void copy_values(const Tensor& host, Tensor target) {
   } else {
     backend(target.device()).copy_from_host(host.raw(), target);
   }
-  target.refresh_narrow();
+  target.elements_changed();
 }
 
 }  // namespace

@@ -128,9 +128,13 @@ Tensor Tensor::narrow() const {
   return y;
 }
 
-void Tensor::refresh_narrow() const {
-  if (node_ != nullptr && node_->narrow.defined()) backend(device()).cast(*this, node_->narrow);
+void Tensor::elements_changed() const {
+  if (node_ == nullptr) return;
+  ++node_->version;
+  if (node_->narrow.defined()) backend(device()).cast(*this, node_->narrow);
 }
+
+uint64_t Tensor::version() const { return node_ != nullptr ? node_->version : 0; }
 
 void Tensor::clear_grad() {
   BS_CHECK(node_ != nullptr && node_->leaf, "clear_grad: the tensor is not a leaf that requires a gradient");

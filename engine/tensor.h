@@ -85,9 +85,11 @@ class Tensor {
   Tensor grad() const;
   void clear_grad();
   /// The elements as bfloat16, outside the graph. A leaf makes them once and keeps them: who writes the elements of a
-  /// leaf later also writes these (optimizers), or calls refresh_narrow().
+  /// leaf later also writes these (optimizers), or calls elements_changed().
   Tensor narrow() const;
-  void refresh_narrow() const;
+  /// For a leaf whose elements were written: brings narrow() up to date and counts in version().
+  void elements_changed() const;
+  uint64_t version() const;
   const std::shared_ptr<Node>& node() const { return node_; }
   void set_node(std::shared_ptr<Node> node) { node_ = std::move(node); }
 

@@ -37,9 +37,31 @@ BatchNorm::BatchNorm(int64_t channels, Device device)
 }
 
 Tensor BatchNorm::forward(const Tensor& x, const Fused& fused) {
-  if (training()) each_step([batches = batches_] { ++*batches.data<int64_t>(); });
+  if (training()) {
+    each_step([this] {
+      ++*batches_.data<int64_t>();
+      folded_ = {};
+    });
+  }
   return batch_norm(x, weight_, bias_, running_mean_, running_var_, {.training = training(), .relu = fused.relu},
                     fused.residual);
+}
+
+Tensor BatchNorm::forward(const Conv2d& conv, const Tensor& x, const Fused& fused) {
+  if (training() || grad_enabled()) return forward(conv.forward(x), fused);
+  const FoldedConv& f = folded(conv, x.dtype());
+  return conv2d_fused(x, f.w, {.bias = f.bias, .residual = fused.residual, .relu = fused.relu}, conv.options().conv);
+}
+
+const FoldedConv& BatchNorm::folded(const Conv2d& conv, DType dtype) {
+  // Versions only grow. Statistics change in training, which lets go what was folded, or with the weights when loaded.
+  const uint64_t version = conv.weight().version() + weight_.version() + bias_.version();
+  if (!folded_.w.defined() || folded_.w.dtype() != dtype || folded_version_ != version) {
+    folded_ =
+        fold_batch_norm(conv.weight(), weight_, bias_, running_mean_, running_var_, BatchNormOptions{}.eps, dtype);
+    folded_version_ = version;
+  }
+  return folded_;
 }
 
 }  // namespace bareseg

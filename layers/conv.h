@@ -23,6 +23,8 @@ class Conv2d : public Module {
   /// `random` gives the weights, then the bias.
   Conv2d(const Options& options, Random random, Device device = {});
   Tensor forward(const Tensor& x) const { return conv2d(x, weight_, bias_, options_.conv); }
+  const Options& options() const { return options_; }
+  const Tensor& weight() const { return weight_; }
 
  private:
   Options options_;
@@ -38,10 +40,17 @@ class BatchNorm : public Module {
     Tensor residual = {};  // added before the ReLU
   };
   Tensor forward(const Tensor& x, const Fused& fused);
+  /// forward(conv.forward(x), fused) of a convolution without a bias. In evaluation without gradients it is one
+  /// convolution, whose weights have this norm folded in; they are kept until `conv` or this changes.
+  Tensor forward(const Conv2d& conv, const Tensor& x, const Fused& fused);
   /// Batches seen in training.
   int64_t batches_tracked() const { return *batches_.data<int64_t>(); }
 
  private:
+  const FoldedConv& folded(const Conv2d& conv, DType dtype);
+
+  FoldedConv folded_;
+  uint64_t folded_version_ = 0;
   Tensor weight_, bias_, running_mean_, running_var_;
   Tensor batches_;  // num_batches_tracked, int64 [], on the host
 };

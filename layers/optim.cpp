@@ -46,6 +46,7 @@ void Optimizer::step() {
   each_step([this] {
     const std::vector<std::byte> now = numbers(++*step_.data<int64_t>());
     if (numbers_.defined()) backend(numbers_.device()).copy_from_host(now.data(), numbers_);
+    for (const OptimSlot& slot : slots_) ++slot.param.node()->version;
   });
   if (!ready.empty()) apply(ready, numbers_);
   clear_gradients();

@@ -43,10 +43,10 @@ ResidualBlock::ResidualBlock(const Options& o, const ModuleOptions& module, uint
 }
 
 Tensor ResidualBlock::forward(const Tensor& x) {
-  const Tensor residual = shortcut_ ? shortcut_norm_->forward(shortcut_->forward(x), {}) : x;
+  const Tensor residual = shortcut_ ? shortcut_norm_->forward(*shortcut_, x, {}) : x;
   Tensor y = x;
-  for (size_t i = 0; i + 1 < convs_.size(); ++i) y = norms_[i]->forward(convs_[i]->forward(y), {.relu = true});
-  return norms_.back()->forward(convs_.back()->forward(y), {.relu = true, .residual = residual});
+  for (size_t i = 0; i + 1 < convs_.size(); ++i) y = norms_[i]->forward(*convs_[i], y, {.relu = true});
+  return norms_.back()->forward(*convs_.back(), y, {.relu = true, .residual = residual});
 }
 
 ResNet::ResNet(int depth, const ModuleOptions& module, uint64_t& part, int output_stride) : bn1_(64, module.device) {
@@ -84,7 +84,7 @@ ResNet::ResNet(int depth, const ModuleOptions& module, uint64_t& part, int outpu
 
 std::array<Tensor, 4> ResNet::forward(const Tensor& x) {
   BS_CHECK(x.rank() == 4 && x.dim(3) == 3, "ResNet: x must be [N, H, W, 3], got ", x.shape());
-  Tensor y = bn1_.forward(conv1_->forward(x), {.relu = true});
+  Tensor y = bn1_.forward(*conv1_, x, {.relu = true});
   y = max_pool2d(y, {.kernel = 3, .stride = 2, .padding = 1});
   std::array<Tensor, 4> maps;
   for (size_t s = 0; s < layers_.size(); ++s) {

@@ -332,6 +332,16 @@ __global__ void __launch_bounds__(kThreads, kResident)
   });
 }
 
+// A block per output. Weights are few: bound by the launch.
+template <typename T>
+__global__ void __launch_bounds__(kThreads)
+    fold_kernel(const float* w, int64_t inner, const BatchNormFold channels, T* folded, float* offset) {
+  const int64_t o = blockIdx.x;
+  const float scale = channels.weight[o] / sqrtf(channels.variance[o] + channels.eps);
+  for (int64_t i = threadIdx.x; i < inner; i += kThreads) store(folded + o * inner + i, w[o * inner + i] * scale);
+  if (threadIdx.x == 0) offset[o] = channels.bias[o] - channels.mean[o] * scale;
+}
+
 // Calls start(elements per access as a constant, split) for T in rows of `cols`.
 template <typename T, typename Start>
 void with_split(int64_t rows, int64_t cols, int64_t rows_per_thread, bool aligned, const Start& start) {
@@ -371,6 +381,12 @@ void batch_norm_apply(Stream stream, const T* x, const T* residual, int64_t rows
 }
 
 template <typename T>
+void fold_batch_norm(Stream stream, const float* w, int64_t outputs, int64_t inner, const BatchNormFold& channels,
+                     T* folded, float* offset) {
+  launch(fold_kernel<T>, {outputs, kThreads}, stream, w, inner, channels, folded, offset);
+}
+
+template <typename T>
 void batch_norm_gradient_sums(Stream stream, const T* dy, const T* x, const T* y, T* dresidual, int64_t rows,
                               int64_t cols, float* scratch, const BatchNormBackward& channels) {
   with_split<T>(rows, cols, kSumRows, aligned_for_packs(dy, x, y, dresidual), [&](auto pack, const Split& s) {
@@ -392,6 +408,7 @@ void batch_norm_input_gradient(Stream stream, const T* dy, const T* x, const T* 
 template int64_t batch_norm_scratch<float>(int64_t, int64_t);
 template void batch_norm_statistics(Stream, const float*, int64_t, int64_t, float*, const BatchNormForward&);
 template void batch_norm_apply(Stream, const float*, const float*, int64_t, int64_t, const BatchNormApply&, float*);
+template void fold_batch_norm(Stream, const float*, int64_t, int64_t, const BatchNormFold&, float*, float*);
 template void batch_norm_gradient_sums(Stream, const float*, const float*, const float*, float*, int64_t, int64_t,
                                        float*, const BatchNormBackward&);
 template void batch_norm_input_gradient(Stream, const float*, const float*, const float*, int64_t, int64_t,
@@ -401,6 +418,7 @@ template int64_t batch_norm_scratch<bfloat16>(int64_t, int64_t);
 template void batch_norm_statistics(Stream, const bfloat16*, int64_t, int64_t, float*, const BatchNormForward&);
 template void batch_norm_apply(Stream, const bfloat16*, const bfloat16*, int64_t, int64_t, const BatchNormApply&,
                                bfloat16*);
+template void fold_batch_norm(Stream, const float*, int64_t, int64_t, const BatchNormFold&, bfloat16*, float*);
 template void batch_norm_gradient_sums(Stream, const bfloat16*, const bfloat16*, const bfloat16*, bfloat16*, int64_t,
                                        int64_t, float*, const BatchNormBackward&);
 template void batch_norm_input_gradient(Stream, const bfloat16*, const bfloat16*, const bfloat16*, int64_t, int64_t,

@@ -34,6 +34,16 @@ template <typename T>
 void batch_norm_apply(Stream stream, const T* x, const T* residual, int64_t rows, int64_t cols,
                       const BatchNormApply& channels, T* y);
 
+/// A convolution's weights [outputs][inner] with the norm after it folded in: folded = w weight / sqrt(variance + eps),
+/// offset = bias - mean weight / sqrt(variance + eps).
+struct BatchNormFold {
+  const float *weight, *bias, *mean, *variance;
+  float eps;
+};
+template <typename T>
+void fold_batch_norm(Stream stream, const float* w, int64_t outputs, int64_t inner, const BatchNormFold& channels,
+                     T* folded, float* offset);
+
 /// In the formulas g = dy where y > 0, or dy where y is null.
 struct BatchNormBackward {
   const float *weight, *mean, *inv_std;

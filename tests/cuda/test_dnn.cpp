@@ -61,7 +61,7 @@ ConvProblem problem_of(const Case& c, ConvProblem::Pass pass, DType dtype) {
           .dtype = dtype};
 }
 
-// Every pass of every case in every precision, with and without bias, aligned and not.
+// Every pass of every case in every precision, with what may follow, aligned and not.
 template <typename Use>
 void each_problem(const Use& use) {
   for (const Case& c : kCases) {
@@ -72,9 +72,11 @@ void each_problem(const Use& use) {
           ConvProblem problem = problem_of(c, pass, dtype);
           problem.tf32 = tf32 && dtype == kFloat32;
           if (tf32 != problem.tf32) continue;
-          for (const bool bias : {false, true}) {
-            problem.bias = bias && pass == ConvProblem::Pass::forward;
-            if (bias != problem.bias) continue;
+          for (const int after : {0, 1, 5, 7}) {  // nothing, bias, bias and ReLU, everything
+            if (after != 0 && pass != ConvProblem::Pass::forward) continue;
+            problem.bias = (after & 1) != 0;
+            problem.residual = (after & 2) != 0;
+            problem.relu = (after & 4) != 0;
             for (const int64_t alignment : {int64_t{16}, size_of(dtype)}) {
               problem.alignment = alignment;
               use(problem);

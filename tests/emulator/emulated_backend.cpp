@@ -64,6 +64,9 @@ class EmulatedBackend final : public KernelBackend {
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o, Tensor& y) override {
     emulator::submit([=, this]() mutable { host_.conv2d(x, w, bias, o, y); });
   }
+  void conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& e, const ConvOptions& o, Tensor& y) override {
+    emulator::submit([=, this]() mutable { host_.conv2d_fused(x, w, e, o, y); });
+  }
   void conv2d_backward_data(const Tensor& dy, const Tensor& w, const ConvOptions& o, Tensor& dx) override {
     emulator::submit([=, this]() mutable { host_.conv2d_backward_data(dy, w, o, dx); });
   }

@@ -85,6 +85,35 @@ TEST_P(OpTest, Conv2dDoesNotMixUpShapes) {
   }
 }
 
+TEST_P(OpTest, Conv2dFused) {
+  for (const DType dtype : {kFloat32, kBFloat16}) {
+    for (const ConvCase& c : kCases) {
+      const Tensor x = normal(c.x, dtype), w = normal(c.w, dtype), bias = normal({c.w.dim(0)});
+      const reference::Array sum =
+          reference::conv2d(reference::from(x), reference::from(w), reference::from(bias), c.options);
+      const Tensor residual = normal(sum.shape, dtype);
+      const reference::Array all = reference::relu(reference::add(sum, reference::from(residual)));
+      SCOPED_TRACE(testing::Message() << "x " << c.x << " w " << c.w << " " << dtype);
+      EXPECT_CLOSE(conv2d_fused(x, w, {.bias = bias}, c.options), sum, tolerance(dtype));
+      EXPECT_CLOSE(conv2d_fused(x, w, {.bias = bias, .relu = true}, c.options), reference::relu(sum), tolerance(dtype));
+      EXPECT_CLOSE(conv2d_fused(x, w, {.bias = bias, .residual = residual, .relu = true}, c.options), all,
+                   tolerance(dtype));
+      EXPECT_CLOSE(conv2d_fused(x, w, {.bias = bias, .residual = residual}, c.options),
+                   reference::add(sum, reference::from(residual)), tolerance(dtype));
+    }
+  }
+}
+
+TEST_P(OpTest, Conv2dFusedErrors) {
+  Tensor x = normal({1, 5, 5, 4}), w = normal({6, 3, 3, 4});
+  EXPECT_ERROR(conv2d_fused(x, normal({6, 3, 3, 4}, kBFloat16), {}), "conv2d: w must be float32");
+  EXPECT_ERROR(conv2d_fused(x, w, {.bias = normal({5})}), "conv2d: bias must be float32 [6]");
+  EXPECT_ERROR(conv2d_fused(x, w, {.residual = normal({1, 5, 5, 6})}),
+               "conv2d_fused: residual must be float32 [1, 3, 3, 6], got float32 [1, 5, 5, 6]");
+  w.set_requires_grad();
+  EXPECT_ERROR(conv2d_fused(x, w, {}), "conv2d_fused: there is no gradient of it");
+}
+
 TEST_P(OpTest, Conv2dErrors) {
   const Tensor x = normal({1, 5, 5, 4}), w = normal({6, 3, 3, 4});
   EXPECT_ERROR(conv2d(normal({5, 5, 4}), w, {}), "conv2d: x must be float [N, H, W, I], got float32 [5, 5, 4]");

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "tests/devices.h"
 
 namespace bareseg {
@@ -155,6 +157,32 @@ TEST_P(BatchNorm, Errors) {
   EXPECT_ERROR(batch_norm(x, c, c, c, c, {}, normal({4, 3}, kBFloat16)), "got bfloat16 [4, 3]");
   EXPECT_ERROR(batch_norm(x, c, c, c, c, {.eps = 0.0f}), "eps must be positive, got 0");
   EXPECT_ERROR(batch_norm(normal({1, 3}), c, c, c, c, {}), "training needs more than one value per channel");
+}
+
+TEST_P(OpTest, FoldBatchNorm) {
+  constexpr float kEps = 1e-3f;
+  for (const Shape& shape : {Shape{1, 1, 1, 1}, Shape{7, 3, 3, 5}, Shape{33, 1, 1, 2053}}) {
+    const Tensor w = normal(shape), weight = normal({shape.dim(0)}), bias = normal({shape.dim(0)});
+    const Tensor mean = normal({shape.dim(0)}), var = uniform({shape.dim(0)}, 0.1f, 2.0f);
+    reference::Array expected = reference::from(w), offset = reference::from(bias);
+    const reference::Array gamma = reference::from(weight), mu = reference::from(mean), v = reference::from(var);
+    const int64_t inner = shape.count() / shape.dim(0);
+    for (int64_t o = 0; o < shape.dim(0); ++o) {
+      const double factor = gamma[o] / std::sqrt(v[o] + double{kEps});
+      for (int64_t i = 0; i < inner; ++i) expected[o * inner + i] *= factor;
+      offset[o] -= mu[o] * factor;
+    }
+    for (const DType dtype : {kFloat32, kBFloat16}) {
+      const FoldedConv folded = fold_batch_norm(w, weight, bias, mean, var, kEps, dtype);
+      EXPECT_CLOSE(folded.w, expected, tolerance(dtype));
+      EXPECT_CLOSE(folded.bias, offset, tolerance(kFloat32));
+    }
+  }
+  const Tensor w = normal({3, 1, 1, 2}), c = normal({3});
+  EXPECT_ERROR(fold_batch_norm(normal({3, 2}), c, c, c, c, kEps, kFloat32), "w must be float32 [O, K, K, I]");
+  EXPECT_ERROR(fold_batch_norm(w, c, c, c, normal({2}), kEps, kFloat32), "must be float32 [3], got float32 [2]");
+  EXPECT_ERROR(fold_batch_norm(w, c, c, c, c, 0.0f, kFloat32), "eps must be positive");
+  EXPECT_ERROR(fold_batch_norm(w, c, c, c, c, kEps, kInt32), "dtype must be float32 or bfloat16");
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, BatchNorm, testing::ValuesIn(all_devices()), device_name);
