@@ -55,3 +55,42 @@ message(STATUS "CUDA: toolkit ${CUDAToolkit_VERSION} for ${CMAKE_CUDA_ARCHITECTU
 # A kernel that spills registers does not build.
 set(BARESEG_NVCC_OPTIONS --expt-relaxed-constexpr --Werror=all-warnings -Xptxas=-warn-spills,-Werror
     -Xcompiler=-Wall,-Wextra,-Wshadow,-Werror)
+
+# Libraries that are opened on first use, as archives inside the program instead. They come with the toolkit and cuDNN's
+# packages or they do not; each is taken where it is.
+option(BARESEG_STATIC_CUDA "link the static archives of cuBLASLt and cuDNN where they are installed" OFF)
+set(BARESEG_STATIC_CUDA_LIBRARIES "")
+set(BARESEG_STATIC_CUDA_DEFINITIONS "")
+set(BARESEG_STATIC_CUDA_OPTIONS "")
+# name of a library, prefix of its functions, then the archives it needs, its own first
+function(bareseg_static_cuda library prefix)
+  set(archives "")
+  foreach(name ${ARGN})
+    find_library(BARESEG_ARCHIVE_${name} NAMES lib${name}.a HINTS ${CUDAToolkit_LIBRARY_DIR} ${BARESEG_STATIC_CUDA_DIR})
+    if(NOT BARESEG_ARCHIVE_${name})
+      message(STATUS "CUDA: no lib${name}.a, so ${library} is opened at run time")
+      return()
+    endif()
+    list(APPEND archives ${BARESEG_ARCHIVE_${name}})
+  endforeach()
+  # The program asks itself for the functions by name, so the linker has to take and to list them.
+  file(STRINGS ${CMAKE_SOURCE_DIR}/cuda/library.h lines REGEX "\"${prefix}[A-Z]")
+  string(REGEX MATCHALL "\"${prefix}[A-Za-z]+\"" functions "${lines}")
+  list(TRANSFORM functions REPLACE "\"" "")
+  foreach(name ${functions})
+    list(APPEND options "LINKER:--undefined=${name},--export-dynamic-symbol=${name}")
+  endforeach()
+  string(TOUPPER ${library} upper)
+  message(STATUS "CUDA: ${library} is linked from ${archives}")
+  set(BARESEG_STATIC_CUDA_LIBRARIES ${BARESEG_STATIC_CUDA_LIBRARIES} -Wl,--start-group ${archives} -Wl,--end-group
+      PARENT_SCOPE)
+  set(BARESEG_STATIC_CUDA_DEFINITIONS ${BARESEG_STATIC_CUDA_DEFINITIONS} BARESEG_STATIC_${upper} PARENT_SCOPE)
+  set(BARESEG_STATIC_CUDA_OPTIONS ${BARESEG_STATIC_CUDA_OPTIONS} ${options} PARENT_SCOPE)
+endfunction()
+if(BARESEG_STATIC_CUDA)
+  bareseg_static_cuda(cuBLASLt cublasLt cublasLt_static culibos)
+  bareseg_static_cuda(cuDNN cudnn cudnn_graph_static_v9 cudnn_heuristic_static_v9 cudnn_engines_precompiled_static_v9
+                      cudnn_engines_runtime_compiled_static_v9 cudnn_ops_static_v9 cudnn_cnn_static_v9
+                      cudnn_adv_static_v9 cublasLt_static nvrtc_static nvrtc-builtins_static nvptxcompiler_static
+                      nvJitLink_static culibos)
+endif()

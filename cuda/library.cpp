@@ -31,9 +31,26 @@ std::string version_text(size_t version) {
   return concat(version / 10000, '.', version % 10000 / 100, '.', version % 100);
 }
 
+// Built with BARESEG_STATIC_CUDA where there are archives, the libraries are part of the program (cmake/cuda.cmake).
+SharedLibrary cudnn_library([[maybe_unused]] const std::string& install) {
+#if defined(BARESEG_STATIC_CUDNN)
+  return SharedLibrary::linked("cuDNN 9");
+#else
+  return SharedLibrary({"cuDNN 9", {"libcudnn.so.9"}, cuda_library_folders(), install});
+#endif
+}
+
+SharedLibrary cublas_lt_library([[maybe_unused]] const std::string& install) {
+#if defined(BARESEG_STATIC_CUBLASLT)
+  return SharedLibrary::linked("cuBLASLt");
+#else
+  return SharedLibrary({"cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12"}, cuda_library_folders(), install});
+#endif
+}
+
 Cudnn open_cudnn() {
   const std::string install = advice("cuDNN 9 (package cudnn9-cuda-13 or -12; in Python nvidia-cudnn-cu13 or -cu12)");
-  Cudnn opened{SharedLibrary({"cuDNN 9", {"libcudnn.so.9"}, cuda_library_folders(), install})};
+  Cudnn opened{cudnn_library(install)};
   const size_t version = opened.cudnnGetVersion();
   BS_CHECK(version >= kOldestCudnn, "cuDNN 9.1 or newer is needed, but ", opened.library.path().string(), " is ",
            version_text(version), ". ", install);
@@ -43,8 +60,7 @@ Cudnn open_cudnn() {
 CublasLt open_cublas_lt() {
   const std::string install =
       advice("cuBLAS (package libcublas-13-0 or -12-4 and newer; in Python nvidia-cublas or nvidia-cublas-cu12)");
-  CublasLt opened{
-      SharedLibrary({"cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12"}, cuda_library_folders(), install})};
+  CublasLt opened{cublas_lt_library(install)};
   const size_t version = opened.cublasLtGetVersion();
   BS_CHECK(version >= kOldestCublasLt, "cuBLASLt 12.4 or newer is needed, but ", opened.library.path().string(), " is ",
            version_text(version), ". ", install);

@@ -46,6 +46,14 @@ SharedLibrary::SharedLibrary(const LibrarySearch& search) : title_(search.title)
           joined(places, ", "), reasons.empty() ? "" : " (" + joined(reasons, "; ") + ")", ". ", search.advice);
 }
 
+SharedLibrary SharedLibrary::linked(const std::string& title) {
+  SharedLibrary program;
+  program.title_ = title;
+  program.path_ = fs::read_symlink("/proc/self/exe");
+  program.handle_ = dlopen(nullptr, RTLD_NOW);
+  return program;
+}
+
 void* SharedLibrary::symbol(const char* name) const {
   void* found = dlsym(handle_, name);
   BS_CHECK(found != nullptr, title_, ": ", path_.string(), " has no ", name, "; it is too old, or another library");

@@ -20,6 +20,8 @@ class SharedLibrary {
  public:
   /// @throws Error with the title, the files looked for, the folders, the loader's reasons and the advice.
   explicit SharedLibrary(const LibrarySearch& search);
+  /// The program itself, into which the library was linked.
+  static SharedLibrary linked(const std::string& title);
 
   /// The function `name` of type F. @throws Error when the library has none.
   template <typename F>
@@ -30,6 +32,7 @@ class SharedLibrary {
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  SharedLibrary() = default;
   void* symbol(const char* name) const;
 
   std::string title_;

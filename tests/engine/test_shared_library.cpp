@@ -34,6 +34,13 @@ TEST(SharedLibrary, CallsWhatItOpened) {
              {"mathematics", math.path().string(), "no_such_function", "too old"});
 }
 
+TEST(SharedLibrary, TheProgramItself) {
+  const SharedLibrary program = SharedLibrary::linked("made in");
+  EXPECT_EQ(program.entry<double(double)>("floor")(2.75), 2.0);
+  EXPECT_TRUE(program.path().filename().string().starts_with("test_engine")) << program.path();
+  expect_all(message_of([&] { program.entry<void()>("no_such_function"); }), {"made in", "no_such_function"});
+}
+
 TEST(SharedLibrary, SaysWhatWasLookedForAndWhere) {
   const std::string text = message_of([] {
     SharedLibrary({.title = "Frobnication 2",
