@@ -45,6 +45,7 @@ Tensor augment(const Tensor& images, std::span<const AugmentParams> params, cons
 }
 
 Tensor normalize_images(const Tensor& images, DType dtype) {
+  const TraceRange range("normalize_images");
   BS_CHECK(images.dtype() == kUInt8 && images.rank() == 4 && images.dim(3) == 3,
            "normalize_images: images must be uint8 [N, H, W, 3], got ", images.dtype(), " ", images.shape());
   BS_CHECK(is_float(dtype), "normalize_images: dtype must be float32 or bfloat16, got ", dtype);

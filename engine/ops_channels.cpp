@@ -1,4 +1,5 @@
 #include "engine/ops.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -12,6 +13,7 @@ void check_map(const char* op, const Tensor& x) {
 }  // namespace
 
 Tensor concat_channels(const std::vector<Tensor>& maps) {
+  const TraceRange range("concat_channels");
   BS_CHECK(!maps.empty(), "concat_channels: expected at least one map");
   int64_t channels = 0;
   for (const Tensor& x : maps) {
@@ -47,6 +49,7 @@ Tensor concat_channels(const std::vector<Tensor>& maps) {
 }
 
 Tensor global_avg_pool(const Tensor& x) {
+  const TraceRange range("global_avg_pool");
   check_map("global_avg_pool", x);
   const int64_t samples = x.dim(0), channels = x.dim(3), pixels = x.dim(1) * x.dim(2);
   BS_CHECK(pixels > 0, "global_avg_pool: maps must have pixels, got ", x.shape());

@@ -1,4 +1,5 @@
 #include "engine/ops.h"
+#include "engine/step_graph.h"
 #include "engine/trace.h"
 
 namespace bareseg {
@@ -109,6 +110,8 @@ Tensor cast(const Tensor& x, DType dtype) {
 }
 
 Tensor dropout(const Tensor& x, float p, const Random& random) {
+  const TraceRange range("dropout");
+  BS_CHECK(!recording_step(), "dropout: a recorded step would draw the same numbers each time");
   check_float("dropout", x);
   BS_CHECK(p >= 0.0f && p < 1.0f, "dropout: p must lie in [0, 1), got ", p);
   const auto masked = [p, seed = random.seed(), subsequence = random.subsequence()](const Tensor& from) {

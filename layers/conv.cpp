@@ -48,6 +48,7 @@ Tensor BatchNorm::forward(const Tensor& x, const Fused& fused) {
 }
 
 Tensor BatchNorm::forward(const Conv2d& conv, const Tensor& x, const Fused& fused) {
+  BS_CHECK(!conv.options().bias, "BatchNorm: the convolution before it has a bias");
   if (training() || grad_enabled()) return forward(conv.forward(x), fused);
   const FoldedConv& f = folded(conv, x.dtype());
   return conv2d_fused(x, f.w, {.bias = f.bias, .residual = fused.residual, .relu = fused.relu}, conv.options().conv);

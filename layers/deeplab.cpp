@@ -63,7 +63,7 @@ DeepLabV3::DeepLabV3(const Options& o, const ModuleOptions& module)
 }
 
 Tensor DeepLabV3::forward(const Tensor& x) {
-  return norm_.forward(conv_.forward(aspp_.forward(backbone_.forward(x)[3])), {.relu = true});
+  return norm_.forward(conv_, aspp_.forward(backbone_.forward(x)[3]), {.relu = true});
 }
 
 }  // namespace bareseg

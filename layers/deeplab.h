@@ -27,7 +27,7 @@ class Aspp : public Module {
   struct Branch : Module {
     std::unique_ptr<Conv2d> conv;
     std::unique_ptr<BatchNorm> norm;
-    Tensor forward(const Tensor& x) { return norm->forward(conv->forward(x), {.relu = true}); }
+    Tensor forward(const Tensor& x) { return norm->forward(*conv, x, {.relu = true}); }
     using Module::child;
   };
   /// `index`: name of the convolution; that of the norm is the next number.

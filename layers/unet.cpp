@@ -21,7 +21,7 @@ DoubleConv::DoubleConv(int64_t in, int64_t middle, int64_t out, const ModuleOpti
 }
 
 Tensor DoubleConv::forward(const Tensor& x) {
-  return bn2_.forward(conv2_.forward(bn1_.forward(conv1_.forward(x), {.relu = true})), {.relu = true});
+  return bn2_.forward(conv2_, bn1_.forward(conv1_, x, {.relu = true}), {.relu = true});
 }
 
 UNet::UNet(const Options& o, const ModuleOptions& module) : device_(module.device), features_(o.width) {

@@ -58,7 +58,7 @@ class Trained {
     return tensors;
   }
   const StepGraph& graph() const { return graph_; }
-  bool reads_back = false;  // in the middle of a step
+  bool reads_back = false, drops = false;  // in the middle of a step
 
  private:
   std::vector<Tensor> step(const std::vector<Tensor>& inputs) {
@@ -68,6 +68,7 @@ class Trained {
     const Tensor f = crop_resize_flip(norm_.forward(conv_.forward(inputs[0]), {.relu = true}), inputs[1], kSide);
     const Tensor loss = cosine_cluster_loss(f, {{centroids_, inputs[2], {}}}, &terms);
     if (reads_back) static_cast<void>(loss.item());
+    if (drops) static_cast<void>(dropout(f, 0.5f, Random(1, Draws::test)));
     backward(loss);
     optimizer_->step();
     return {loss, terms, Tensor()};
@@ -123,14 +124,17 @@ TEST_P(StepGraphTest, ReplayedStepsLeaveTheSameBits) {
 }
 
 TEST_P(StepGraphTest, AStepThatCannotBeRecordedIsDoneOpByOp) {
-  Trained plain(device(), true, false), other(device(), true, true);
-  other.reads_back = true;
-  for (int i = 0; i < 5; ++i) expect_same_bits(other.train(i), plain.train(i));
-  expect_same_bits(other.left(), plain.left());
-  EXPECT_FALSE(other.graph().replays());
-  const bool records = device().type != Device::Type::cpu;
-  EXPECT_EQ(other.graph().problem().find("being recorded has no results yet") != std::string::npos, records)
-      << other.graph().problem();
+  for (const bool drops : {false, true}) {
+    Trained plain(device(), true, false), other(device(), true, true);
+    other.drops = drops;
+    other.reads_back = !drops;
+    for (int i = 0; i < 5; ++i) expect_same_bits(other.train(i), plain.train(i));
+    expect_same_bits(other.left(), plain.left());
+    EXPECT_FALSE(other.graph().replays());
+    const std::string reason = drops ? "dropout: a recorded step" : "being recorded has no results yet";
+    const bool records = device().type != Device::Type::cpu;
+    EXPECT_EQ(other.graph().problem().find(reason) != std::string::npos, records) << other.graph().problem();
+  }
 }
 
 }  // namespace
