@@ -15,7 +15,8 @@
 #
 # Steps: tests      device tests of every primitive, layer and of clustering
 #        sanitizer  the same under compute-sanitizer's memcheck and racecheck, where that is at hand
-#        agreement  losses of 20 steps, and of one epoch of PiCIE, as on the CPU; the same seed twice, the same bits
+#        agreement  losses of 20 steps, and of one epoch of PiCIE, as on the CPU; the same seed twice, the same bits,
+#                   and with a CUDA graph as without
 #        scenes     PiCIE on rendered scenes
 #        camvid     PiCIE on CamVid, where --camvid names it
 #        kernels    bareseg bench kernels
@@ -117,9 +118,9 @@ sanitizer() { # TOOL PROGRAM
 }
 
 # 20 steps in float32 without TF32.
-steps_on() { # DEVICE FILE
+steps_on() { # DEVICE FILE OPTION...
   limited "$bareseg" bench training --device "$1" --dtype fp32 --side 64 --batch 8 --warm-up 2 --steps 6 \
-    --plans "$out/plans.txt" --json "$2"
+    --plans "$out/plans.txt" --json "$2" "${@:3}"
 }
 
 # An epoch of 20 steps.
@@ -165,6 +166,14 @@ epoch_agrees() {
     exit !(d <= 1e-3 && d >= -1e-3) }'
 }
 
+graph_agrees() {
+  steps_on cuda "$out/cuda_graph.json" && steps_on cuda "$out/cuda_op_by_op.json" --no-cuda-graph || return
+  note="20 losses differ between a CUDA graph and single kernels"
+  grep -q '"cuda_graph": true' "$out/cuda_graph.json" || { note="no CUDA graph was made"; return 1; }
+  [[ "$(losses_of "$out/cuda_graph.json")" == "$(losses_of "$out/cuda_op_by_op.json")" ]] || return
+  note="20 losses are equal as a CUDA graph and as single kernels"
+}
+
 same_bits() {
   [[ -e "$out/cuda_epoch/last.safetensors" ]] || { echo "there is no first run"; return 1; }
   epoch_on cuda "$out/cuda_epoch_again" || return
@@ -184,9 +193,9 @@ bench_kernels() {
   limited "$bareseg" bench kernels --json "$out/kernels.json"
 }
 
-bench_training() { # DEPTH SIDE BATCH DTYPE
+bench_training() { # DEPTH SIDE BATCH DTYPE [single]
   limited "$bareseg" bench training --device cuda --depth "$1" --side "$2" --batch "$3" --dtype "$4" \
-    --plans "$out/plans.txt" --json "$out/$part.json" || return
+    --plans "$out/plans.txt" --json "$out/$part.json" ${5:+--no-cuda-graph} || return
   note=$(tail -n 1 "$out/$part.log")
 }
 
@@ -229,6 +238,7 @@ run_step() {
       part steps_agree 300 steps_agree
       part epoch_agrees 300 epoch_agrees
       part same_bits 300 same_bits
+      part graph_agrees 300 graph_agrees
       ;;
     scenes) part scenes 600 picie scenes --preset demo ;;
     camvid)
@@ -236,8 +246,9 @@ run_step() {
       ;;
     kernels) part kernels 600 bench_kernels ;;
     training)
-      for name in 18_320_128_bf16 50_320_128_bf16 18_320_128_tf32 50_320_128_tf32 18_160_8_bf16 18_160_8_tf32; do
-        # shellcheck disable=SC2086 # four words
+      for name in 18_320_128_bf16 50_320_128_bf16 18_320_128_tf32 50_320_128_tf32 18_160_8_bf16 18_160_8_tf32 \
+        18_160_8_bf16_single; do
+        # shellcheck disable=SC2086 # four or five words
         part "training_$name" 300 bench_training ${name//_/ }
       done
       ;;
