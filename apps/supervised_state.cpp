@@ -14,7 +14,7 @@ void SupervisedTrainer::finish_epoch() {
   std::string text = concat("epoch ", epoch_, ": loss ", fixed(loss, 4));
   bool best = false;
   if ((epoch_ + 1) % options_.val_every == 0 || epoch_ + 1 == options_.epochs) {
-    const PhaseTimer timer(seconds_["evaluate"]);
+    const PhaseTimer timer("evaluate", seconds_);
     const Histogram h = evaluate_now();
     const Scores s = score(h, segmenter_.cluster_classes);
     const Scores matched = score(h, match_clusters(h, Matching::hungarian));

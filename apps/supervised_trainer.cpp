@@ -110,7 +110,7 @@ int SupervisedTrainer::run() {
       losses_ = {};
     }
     {
-      const PhaseTimer timer(seconds_["train"]);
+      const PhaseTimer timer("train", seconds_);
       if (!train()) {
         log_info(concat("stopped by a signal in epoch ", epoch_, "; go on with --resume ", run_.folder().string()));
         return kExitInterrupted;
