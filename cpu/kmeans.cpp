@@ -4,12 +4,12 @@
 // products. Centroids are packed with s in panels [D][32]; a panel's dot products with a few points live in registers.
 // Compute bound: D K / 8 (AVX2) or D K / 16 (AVX-512) multiply-adds per point against 4 D bytes read.
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <vector>
 
 #include "cpu/cpu_backend.h"
 #include "cpu/vectorize.h"
+#include "cpu/vectors.h"
 
 namespace bareseg {
 namespace {
@@ -22,25 +22,6 @@ constexpr int64_t kMaxParts = 64;
 constexpr int64_t kFlush = 64;  // float sums of a cluster move to double after so many points
 constexpr int32_t kLaneNumbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-// One vector register of floats and the integers of the same lanes. Memory is read unaligned.
-struct Avx2 {
-  using Float = float __attribute__((vector_size(32)));
-  using Int = int32_t __attribute__((vector_size(32)));
-};
-struct Avx512 {
-  using Float = float __attribute__((vector_size(64)));
-  using Int = int32_t __attribute__((vector_size(64)));
-};
-
-template <typename V, typename T>
-[[gnu::always_inline]] inline void load(V& v, const T* from) {
-  std::memcpy(&v, from, sizeof(V));
-}
-template <typename V, typename T>
-[[gnu::always_inline]] inline void store(T* to, const V& v) {
-  std::memcpy(to, &v, sizeof(V));
-}
 
 struct Packed {
   int64_t clusters, dims, panels;
@@ -194,7 +175,7 @@ __attribute__((target("avx512f,avx512vl"))) void label_block_avx512(const float*
 using LabelBlock = void (*)(const float*, int64_t, const Packed&, Best&, int32_t*, float*);
 LabelBlock choose_label_block() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return label_block_avx512;
+  if (has_avx512()) return label_block_avx512;
 #endif
   return label_block_avx2;
 }
