@@ -1,9 +1,10 @@
-// Convolution by oneDNN, and the bias gradient.
+// Convolution by oneDNN or, where winograd_pays(), by our own loops; and the bias gradient.
 #include <vector>
 
 #include "cpu/dnn.h"
 #include "cpu/load_store.h"
 #include "cpu/vectorize.h"
+#include "cpu/winograd.h"
 
 namespace bareseg {
 namespace {
@@ -20,6 +21,7 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
     conv2d(wide_x, wide_w, bias, o, wide_y);
     return cast(wide_y, y);
   }
+  if (winograd_pays(x.shape(), w.shape(), y.shape(), o, x.dtype())) return winograd_conv(x, w, bias, o.padding, y);
   DnnConv& conv = dnn().conv(Pass::forward, x.shape(), w.shape(), y.shape(), {.bias = bias.defined()}, o, x.dtype());
   conv.x.set_data_handle(x.raw());
   conv.w.set_data_handle(w.raw());
@@ -74,6 +76,8 @@ void CpuBackend::conv2d_backward_data(const Tensor& dy, const Tensor& w, const C
     conv2d_backward_data(wide_dy, wide_w, o, wide_dx);
     return cast(wide_dx, dx);
   }
+  if (winograd_pays(dx.shape(), w.shape(), dy.shape(), o, dy.dtype()))
+    return winograd_backward_data(dy, w, o.padding, dx);
   DnnConv& conv = dnn().conv(Pass::backward_data, dx.shape(), w.shape(), dy.shape(), {}, o, dy.dtype());
   conv.x.set_data_handle(dx.raw());
   conv.w.set_data_handle(w.raw());
@@ -90,6 +94,8 @@ void CpuBackend::conv2d_backward_weight(const Tensor& dy, const Tensor& x, const
     cast(x, wide_x);
     return conv2d_backward_weight(wide_dy, wide_x, o, dw);
   }
+  if (winograd_pays(x.shape(), dw.shape(), dy.shape(), o, x.dtype()))
+    return winograd_backward_weight(dy, x, o.padding, dw);
   DnnConv& conv = dnn().conv(Pass::backward_weight, x.shape(), dw.shape(), dy.shape(), {}, o, x.dtype());
   conv.x.set_data_handle(x.raw());
   conv.w.set_data_handle(dw.raw());
