@@ -1,5 +1,7 @@
 #include "engine/storage.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -13,6 +15,8 @@ namespace bareseg {
 namespace {
 
 constexpr int64_t kAlignment = 64;
+constexpr int64_t kHugePage = 2 << 20;  // bytes of Linux' large pages, given to those who ask
+constexpr int64_t kHugeFrom = 2 * kHugePage;
 constexpr int64_t kKeepFrom = 64 << 10;     // smaller blocks: malloc is as good
 constexpr int64_t kKeepAtMost = 2LL << 30;  // bytes of freed blocks kept
 
@@ -21,6 +25,17 @@ int64_t size_class(int64_t bytes) {
   if (bytes < kKeepFrom) return (bytes + kAlignment - 1) / kAlignment * kAlignment;
   const int64_t step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes))) / 8;
   return (bytes + step - 1) / step * step;
+}
+
+// nullptr when there is no memory. Large blocks are in large pages where the system has them: a pass over a tensor of
+// hundreds of megabytes would otherwise wait for a new translation every 4 KB.
+void* allocate_block(int64_t size) {
+  const bool large = size >= kHugeFrom;
+  void* data = nullptr;
+  if (posix_memalign(&data, static_cast<size_t>(large ? kHugePage : kAlignment), static_cast<size_t>(size)) != 0)
+    return nullptr;
+  if (large) madvise(data, static_cast<size_t>(size), MADV_HUGEPAGE);  // a wish: the system may say no
+  return data;
 }
 
 class HostAllocator final : public Allocator {
@@ -39,7 +54,7 @@ class HostAllocator final : public Allocator {
         return data;
       }
     }
-    void* data = std::aligned_alloc(kAlignment, static_cast<size_t>(size));
+    void* data = allocate_block(size);
     if (data == nullptr) {
       const std::lock_guard lock(mutex_);
       use_.live -= size;
