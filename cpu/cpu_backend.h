@@ -1,5 +1,5 @@
-// The CPU: oneDNN for convolution and matrix products, own OpenMP loops for the rest. Own loops split their work by the
-// data's size alone, never by the thread count, so their results are the same bits on any number of threads.
+// The CPU: oneDNN for most convolutions and for matrix products, own OpenMP loops for the rest. The order of their sums
+// depends on the data's size alone, never on the thread count: the same bits on any number of threads.
 #pragma once
 
 #include <memory>
