@@ -33,6 +33,8 @@ class AtomicFile {
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
   /// Waits until the bytes are on disk, then renames. No write() may follow.
   void commit();
+  /// Where the file will be.
+  const std::filesystem::path& path() const { return path_; }
 
  private:
   [[noreturn]] void fail(const char* action, int error) const;

@@ -18,13 +18,6 @@ namespace {
 
 constexpr std::string_view kWrapperPrefix = "module.";
 
-void strip_wrapper_prefix(NamedTensors& tensors) {
-  for (const NamedTensor& entry : tensors) {
-    if (!entry.name.starts_with(kWrapperPrefix)) return;
-  }
-  for (NamedTensor& entry : tensors) entry.name.erase(0, kWrapperPrefix.size());
-}
-
 bool looks_like_safetensors(std::span<const std::byte> bytes) {
   uint64_t header_bytes = 0;
   if (bytes.size() <= sizeof header_bytes) return false;
@@ -109,6 +102,13 @@ void copy_values(const Tensor& host, Tensor target) {
 }
 
 }  // namespace
+
+void strip_wrapper_prefix(NamedTensors& tensors) {
+  for (const NamedTensor& entry : tensors) {
+    if (!entry.name.starts_with(kWrapperPrefix)) return;
+  }
+  for (NamedTensor& entry : tensors) entry.name.erase(0, kWrapperPrefix.size());
+}
 
 NamedTensors read_weights(const std::filesystem::path& path) {
   const std::vector<std::byte> bytes = read_file(path);

@@ -28,8 +28,11 @@ struct LoadReport {
   std::vector<std::string> unexpected;  // names of the source that the target lacks
 };
 
+/// Cuts "module." (DataParallel) off where every name begins with it.
+void strip_wrapper_prefix(NamedTensors& tensors);
+
 /// Tensors of a file of weights on the CPU, in torch's layout: safetensors, or the state dict of a PyTorch file in
-/// either container, told apart by content. Where every name starts with "module." (DataParallel) that prefix is cut.
+/// either container, told apart by content, without the wrapper's prefix.
 /// @throws Error naming the path if it cannot be read, is none of these, or breaks its format.
 NamedTensors read_weights(const std::filesystem::path& path);
 

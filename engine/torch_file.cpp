@@ -9,6 +9,7 @@
 
 #include "engine/disk_type.h"
 #include "engine/file.h"
+#include "engine/strided_view.h"
 #include "engine/unpickler.h"
 #include "engine/zip_file.h"
 
@@ -175,15 +176,6 @@ void parse_zip(std::span<const std::byte> bytes, TorchContents& contents) {
   }
 }
 
-// Where a tensor's elements lie: element (i, j, ...) at begin + i strides[0] + j strides[1] + ...
-struct StridedView {
-  Shape shape;
-  std::array<int64_t, Shape::kMaxRank> strides{};
-  const std::byte* begin = nullptr;  // null when there are no elements
-  DiskType type = DiskType::f32;
-  bool contiguous = true;
-};
-
 StridedView view_of(const PickleValue& tensor, const TorchContents& contents) {
   const PickleValue& storage = *tensor.items[0];
   const auto& sizes = tensor.items[1]->items;
@@ -217,10 +209,6 @@ StridedView view_of(const PickleValue& tensor, const TorchContents& contents) {
   BS_CHECK(!overflow && last < end, "a tensor of shape ", view.shape, " reaches outside its storage of ", end - begin,
            " elements");
   view.begin = contents.storages.at(storage.items[0]->text).data() + first * size_of(view.type);
-  int64_t expected = 1;
-  for (size_t i = sizes.size(); i-- > 0; expected *= dims[i]) {
-    view.contiguous &= dims[i] == 1 || view.strides[i] == expected;
-  }
   return view;
 }
 
@@ -237,31 +225,6 @@ void check_expansion(const StridedView& view, const TorchContents& contents, int
   BS_CHECK(memory_bytes(view) <= limit - total, "the tensors need more than ", limit, " bytes, but the file holds ",
            contents.storage_bytes, " bytes of elements");
   total += memory_bytes(view);
-}
-
-Tensor read_view(const StridedView& view) {
-  Tensor tensor = Tensor::empty(view.shape, memory_type(view.type));
-  const int64_t count = view.shape.count();
-  if (count == 0) return tensor;
-  if (view.contiguous) {
-    convert_elements(view.type, view.begin, count, tensor.raw());
-    return tensor;
-  }
-  const int64_t from_bytes = size_of(view.type), to_bytes = size_of(tensor.dtype());
-  std::array<int64_t, Shape::kMaxRank> index{};
-  int64_t from = 0;  // in elements
-  for (int64_t to = 0; to < count; ++to) {
-    convert_elements(view.type, view.begin + from * from_bytes, 1,
-                     static_cast<std::byte*>(tensor.raw()) + to * to_bytes);
-    for (int d = view.shape.rank() - 1; d >= 0; --d) {
-      const auto at = static_cast<size_t>(d);
-      from += view.strides[at];
-      if (++index[at] < view.shape.dim(d)) break;
-      from -= view.strides[at] * index[at];
-      index[at] = 0;
-    }
-  }
-  return tensor;
 }
 
 const char* describe(TorchValue::Kind kind) {

@@ -1,9 +1,11 @@
 #include "engine/zip_file.h"
 
 #include <minizip/unzip.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 #include "engine/error.h"
@@ -58,6 +60,53 @@ int close_cursor(voidpf, voidpf stream) {
 
 int no_error(voidpf, voidpf) { return 0; }
 
+// The bytes of the archive that hold an entry's content.
+struct Extent {
+  uint64_t begin = 0, bytes = 0;
+  std::string name;
+};
+
+Extent extent_of(unzFile archive, const std::string& name, uint64_t bytes) {
+  int method = 0, level = 0;
+  BS_CHECK(unzOpenCurrentFile2(archive, &method, &level, 1) == UNZ_OK, "zip entry ", name, " is damaged");
+  const uint64_t begin = unzGetCurrentFileZStreamPos64(archive);
+  unzCloseCurrentFile(archive);
+  return {begin, bytes, name};
+}
+
+// Entries that share bytes are how a small archive comes to promise many large ones.
+void check_disjoint(std::vector<Extent> extents, uint64_t archive_bytes) {
+  std::sort(extents.begin(), extents.end(),
+            [](const Extent& a, const Extent& b) { return std::pair(a.begin, a.bytes) < std::pair(b.begin, b.bytes); });
+  for (size_t i = 0; i < extents.size(); ++i) {
+    const uint64_t room = (i + 1 < extents.size() ? extents[i + 1].begin : archive_bytes) - extents[i].begin;
+    BS_CHECK(extents[i].bytes <= room, "zip entry ", extents[i].name, " reaches into ",
+             i + 1 < extents.size() ? extents[i + 1].name : "the end of the file");
+  }
+}
+
+// One field of a record, little-endian.
+template <typename T>
+void put(std::string& record, T value) {
+  char bytes[sizeof value];
+  std::memcpy(bytes, &value, sizeof value);
+  record.append(bytes, sizeof value);
+}
+
+// What a local header and the directory say alike of a stored entry: version 2.0, names in UTF-8, 1 January 1980.
+void put_entry(std::string& record, const std::string& name, uint32_t checksum, uint32_t bytes, uint16_t extra) {
+  put(record, uint16_t{20});
+  put(record, uint16_t{0x0800});
+  put(record, uint16_t{0});
+  put(record, uint16_t{0});
+  put(record, uint16_t{0x21});
+  put(record, checksum);
+  put(record, bytes);
+  put(record, bytes);
+  put(record, static_cast<uint16_t>(name.size()));
+  put(record, extra);
+}
+
 }  // namespace
 
 ZipFile::ZipFile(std::span<const std::byte> bytes) : bytes_(bytes) {
@@ -81,6 +130,7 @@ ZipFile::~ZipFile() { unzClose(archive_); }
 
 void ZipFile::read_directory() {
   std::vector<char> name(kMaxNameBytes);
+  std::vector<Extent> extents;
   uint64_t promised = 0;
   const uint64_t limit = bytes_.size() * kMaxInflation + kFreeInflation;
   int status = unzGoToFirstFile(archive_);
@@ -99,10 +149,12 @@ void ZipFile::read_directory() {
     BS_CHECK(info.uncompressed_size <= limit - promised, "the zip entries promise more than ", limit,
              " bytes, which the file's ", bytes_.size(), " bytes cannot honestly hold");
     promised += info.uncompressed_size;
+    extents.push_back(extent_of(archive_, text, info.compressed_size));
     const Entry entry = {info.uncompressed_size, position.pos_in_zip_directory, position.num_of_file};
     BS_CHECK(entries_.emplace(text, entry).second, "zip entry ", text, " occurs twice");
   }
   BS_CHECK(status == UNZ_END_OF_LIST_OF_FILE, "the zip directory is damaged");
+  check_disjoint(std::move(extents), bytes_.size());
 }
 
 std::vector<std::byte> ZipFile::read(const std::string& name) {
@@ -123,6 +175,56 @@ std::vector<std::byte> ZipFile::read(const std::string& name) {
   BS_CHECK(done == bytes.size(), "zip entry ", name, ": expected ", bytes.size(), " bytes, got ", done);
   BS_CHECK(closed == UNZ_OK, "zip entry ", name, " is damaged: its checksum disagrees");
   return bytes;
+}
+
+void ZipWriter::add(const std::string& name, std::span<const std::byte> bytes) {
+  constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max(), kMostEntries = std::numeric_limits<uint16_t>::max();
+  constexpr uint64_t kHeaderBytes = 30, kExtraHeaderBytes = 4, kAlignment = 64;
+  BS_CHECK(name.size() < kMaxNameBytes && entries_.size() < kMostEntries, "cannot write ", file_.path().string(),
+           ": a name of ", name.size(), " bytes, or more than ", kMostEntries, " entries");
+  const uint64_t unpadded = position_ + kHeaderBytes + name.size() + kExtraHeaderBytes;
+  const uint64_t padding = (kAlignment - unpadded % kAlignment) % kAlignment;
+  BS_CHECK(bytes.size() <= kMost && unpadded + padding + bytes.size() <= kMost, "cannot write ", file_.path().string(),
+           ": more than 4 GiB, which its format cannot say");
+  const auto size = static_cast<uint32_t>(bytes.size());
+  const auto checksum = static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+  std::string header = "PK\x03\x04";
+  put_entry(header, name, checksum, size, static_cast<uint16_t>(kExtraHeaderBytes + padding));
+  header += name + "FB";  // torch's mark of padding
+  put(header, static_cast<uint16_t>(padding));
+  header.append(padding, '\0');
+  entries_.push_back({name, checksum, size, static_cast<uint32_t>(position_)});
+  write(header);
+  file_.write(bytes);
+  position_ += bytes.size();
+}
+
+void ZipWriter::finish() {
+  const uint64_t begin = position_;
+  for (const Entry& entry : entries_) {
+    std::string record = "PK\x01\x02";
+    put(record, uint16_t{20});
+    put_entry(record, entry.name, entry.checksum, entry.bytes, 0);
+    record.append(10, '\0');  // comment, disk, attributes
+    put(record, entry.offset);
+    write(record + entry.name);
+  }
+  const uint64_t bytes = position_ - begin;
+  BS_CHECK(position_ <= std::numeric_limits<uint32_t>::max(), "cannot write ", file_.path().string(),
+           ": more than 4 GiB, which its format cannot say");
+  std::string end(kEndSignature);
+  end.append(4, '\0');  // disks
+  put(end, static_cast<uint16_t>(entries_.size()));
+  put(end, static_cast<uint16_t>(entries_.size()));
+  put(end, static_cast<uint32_t>(bytes));
+  put(end, static_cast<uint32_t>(begin));
+  end.append(2, '\0');  // comment
+  write(end);
+}
+
+void ZipWriter::write(const std::string& record) {
+  file_.write(record);
+  position_ += record.size();
 }
 
 }  // namespace bareseg

@@ -1,10 +1,8 @@
 // The installed program where nothing of ours is: with an empty environment, and in a root that has glibc and the
 // OpenMP runtime alone.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -12,27 +10,12 @@
 #include <vector>
 
 #include "tests/data/files.h"
+#include "tests/process.h"
 
 namespace bareseg {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Outcome {
-  int code = -1;
-  std::string output;  // both streams
-};
-
-Outcome run(const std::string& command) {
-  Outcome outcome;
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return outcome;
-  char part[4096];
-  while (const size_t n = fread(part, 1, sizeof part, pipe)) outcome.output.append(part, n);
-  const int status = pclose(pipe);
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return outcome;
-}
 
 bool says(const Outcome& outcome, const std::string& text) { return outcome.output.find(text) != std::string::npos; }
 

@@ -77,6 +77,42 @@ TEST(ZipFile, BombsAreRefusedBeforeMemoryIsTaken) {
   EXPECT_NE(zip_error(bomb).find("the zip entries promise more than"), std::string::npos);
 }
 
+// The directory's second entry pointed at the first one's bytes.
+TEST(ZipFile, OverlappingEntriesAreRefused) {
+  std::vector<std::byte> bytes = archive_of({{"a", "the content"}, {"b", "the content"}});
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  constexpr size_t kOffset = 42;  // of a directory record
+  const size_t second = text.rfind("PK\x01\x02");
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(second + kOffset), 4, std::byte{0});
+  EXPECT_EQ(zip_error(bytes), "zip entry a reaches into b");
+}
+
+TEST(ZipWriter, EntriesAreAlignedAndComeBack) {
+  const TemporaryFolder folder;
+  const std::vector<std::pair<std::string, std::string>> entries = {
+      {"archive/data.pkl", "short"}, {"gr\xc3\xbcn", std::string(1000, 'x')}, {"", "no name"}, {"empty", ""}};
+  write_file_atomically(folder / "f.zip", [&](AtomicFile& file) {
+    ZipWriter zip(file);
+    for (const auto& [name, content] : entries) zip.add(name, bytes_of(content));
+    zip.finish();
+  });
+  const std::vector<std::byte> bytes = read_file(folder / "f.zip");
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  ZipFile zip(bytes);
+  EXPECT_EQ(zip.entries().size(), entries.size());
+  for (const auto& [name, content] : entries) {
+    const std::vector<std::byte> read = zip.read(name);
+    EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(read.data()), read.size()), content) << name;
+    const size_t begin = content.empty() ? 0 : text.find(content);
+    EXPECT_EQ(begin % 64, 0u) << name;
+  }
+  EXPECT_NE(error_of([&] {
+              AtomicFile file(folder / "g.zip");
+              ZipWriter(file).add(std::string(65536, 'x'), {});
+            }).find("g.zip: a name of 65536 bytes"),
+            std::string::npos);
+}
+
 TEST(ZipFile, ChecksumsAreVerified) {
   std::vector<std::byte> bytes = archive_of({{"a", "the content"}});
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
