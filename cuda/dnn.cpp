@@ -208,9 +208,8 @@ ConvGraph::ConvGraph(const ConvProblem& problem, cudnnHandle_t handle, DnnDescri
                       y = tensor(kY, problem.y, type, alignment), how = convolution(problem.options);
   parts_ = {x, w, y, how};
   int64_t left = problem.bias + problem.residual + problem.relu;  // operations still to come; the last one writes y
-  const auto next_result = [&] {
-    if (left == 0) return y;
-    return parts_.emplace_back(tensor(kBetween + left--, problem.y, CUDNN_DATA_FLOAT, kAligned));
+  const auto next_result = [&]() -> DnnDescriptor {
+    return left == 0 ? y : parts_.emplace_back(tensor(kBetween + left--, problem.y, CUDNN_DATA_FLOAT, kAligned));
   };
   DnnDescriptor result = next_result();
   std::vector<DnnDescriptor> operations = {convolution_operation(problem.pass, how, x, w, result)};
