@@ -57,6 +57,17 @@ void add_norm(std::vector<BenchKernel>& list, bool residual) {
                   }});
 }
 
+// The largest convolution of a ResNet-18.
+void add_fold(std::vector<BenchKernel>& list) {
+  list.push_back(
+      {"fold_batch_norm", kBenchFloats, [](const BenchSetup& s) -> BenchCase {
+         const Tensor w = s.normal({512, 3, 3, 512}, kFloat32), one = Tensor::full({512}, 1.0, kFloat32, s.device);
+         Tensor folded = s.empty(w.shape()), offset = s.empty({512}, kFloat32);
+         return {concat(w.shape()), w.bytes() + folded.bytes(), 0.0,
+                 [=]() mutable { s.on().fold_batch_norm(w, one, one, one, one, 1e-5f, folded, offset); }};
+       }});
+}
+
 void add_pool(std::vector<BenchKernel>& list) {
   constexpr PoolOptions kPool{.kernel = 3, .stride = 2, .padding = 1};
   list.push_back({"max_pool", kBenchFloats, [=](const BenchSetup& s) -> BenchCase {
@@ -129,6 +140,7 @@ void add_crop(std::vector<BenchKernel>& list) {
 
 void add_layer_cases(std::vector<BenchKernel>& list) {
   for (const bool residual : {false, true}) add_norm(list, residual);
+  add_fold(list);
   add_pool(list);
   add_channels(list);
   add_resize(list);

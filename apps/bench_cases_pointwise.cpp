@@ -95,7 +95,7 @@ void add_rows(std::vector<BenchKernel>& list) {
   }
 }
 
-// A step over the parameters of a ResNet-50-FPN.
+// A step over the parameters of a ResNet-50-FPN, with bfloat16 gradients also of the bfloat16 weights.
 BenchCase optimizer_case(const BenchSetup& s, bool adam) {
   const ResNetFpn network({.depth = 50}, {.device = s.device});
   std::vector<OptimSlot> slots;
@@ -104,9 +104,11 @@ BenchCase optimizer_case(const BenchSetup& s, bool adam) {
     const auto zeros = [&] { return Tensor::zeros(p.shape(), kFloat32, s.device); };
     slots.push_back({.param = p.detach(), .grad = s.normal(p.shape()), .m = zeros(), .v = {}});
     if (adam) slots.back().v = zeros();
+    if (s.dtype == kBFloat16) slots.back().narrow = s.empty(p.shape());
     count += p.count();
   }
-  const int64_t states = adam ? 2 : 1, bytes = count * ((2 + 2 * states) * 4 + size_of(s.dtype));
+  const int64_t states = adam ? 2 : 1, copies = s.dtype == kBFloat16 ? 1 : 0;
+  const int64_t bytes = count * ((2 + 2 * states) * 4 + (1 + copies) * size_of(s.dtype));
   const Tensor step = adam ? optim_numbers(adam_factors({.lr = 1e-4f, .step = 1}), s.device)
                            : optim_numbers(SgdStep{.lr = 1e-4f, .momentum = 0.9f}, s.device);
   return {concat(count, " in ", slots.size()), bytes, 0.0,

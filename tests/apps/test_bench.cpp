@@ -51,6 +51,7 @@ TEST(Bench, TimesEveryKernel) {
                                 "batch_norm_train/add_relu",
                                 "batch_norm_eval/relu",
                                 "batch_norm_backward/add_relu",
+                                "fold_batch_norm",
                                 "l2_normalize",
                                 "l2_normalize_backward",
                                 "dropout",
