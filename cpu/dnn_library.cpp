@@ -98,6 +98,33 @@ dnnl_status_t dnnl_primitive_attr_destroy(dnnl_primitive_attr_t attr) {
   return call(attr);
 }
 
+dnnl_status_t dnnl_primitive_attr_set_post_ops(dnnl_primitive_attr_t attr, const_dnnl_post_ops_t post_ops) {
+  static const auto call = entry<decltype(dnnl_primitive_attr_set_post_ops)>("dnnl_primitive_attr_set_post_ops");
+  return call(attr, post_ops);
+}
+
+dnnl_status_t dnnl_post_ops_create(dnnl_post_ops_t* post_ops) {
+  static const auto call = entry<decltype(dnnl_post_ops_create)>("dnnl_post_ops_create");
+  return call(post_ops);
+}
+
+dnnl_status_t dnnl_post_ops_destroy(dnnl_post_ops_t post_ops) {
+  static const auto call = entry<decltype(dnnl_post_ops_destroy)>("dnnl_post_ops_destroy");
+  return call(post_ops);
+}
+
+dnnl_status_t dnnl_post_ops_append_eltwise(dnnl_post_ops_t post_ops, float scale, dnnl_alg_kind_t alg_kind, float alpha,
+                                           float beta) {
+  static const auto call = entry<decltype(dnnl_post_ops_append_eltwise)>("dnnl_post_ops_append_eltwise");
+  return call(post_ops, scale, alg_kind, alpha, beta);
+}
+
+dnnl_status_t dnnl_post_ops_append_binary(dnnl_post_ops_t post_ops, dnnl_alg_kind_t alg_kind,
+                                          const dnnl_memory_desc_t* src1_desc) {
+  static const auto call = entry<decltype(dnnl_post_ops_append_binary)>("dnnl_post_ops_append_binary");
+  return call(post_ops, alg_kind, src1_desc);
+}
+
 dnnl_status_t dnnl_primitive_desc_iterator_create(dnnl_primitive_desc_iterator_t* iterator,
                                                   const_dnnl_op_desc_t op_desc, const_dnnl_primitive_attr_t attr,
                                                   dnnl_engine_t engine,
