@@ -122,7 +122,9 @@ std::vector<Markup::Element> Markup::all(const std::string& tag) const {
 
 std::string Markup::text() const {
   std::string text;
-  for (const Element& e : elements) text += e.text + "\n";
+  for (const Element& e : elements) {
+    if (e.tag != "style") text += e.text + "\n";
+  }
   return text;
 }
 

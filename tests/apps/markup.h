@@ -18,7 +18,7 @@ struct Markup {
 
   explicit Markup(const std::string& page);
   std::vector<Element> all(const std::string& tag) const;
-  /// Text of all elements, one line each.
+  /// Text of all elements but style sheets, one line each.
   std::string text() const;
   /// What makes the page load something or run something; "" when nothing does.
   std::string outside() const;

@@ -14,7 +14,7 @@ namespace bareseg {
 
 /// A data set of kind folder with the classes of tiny_segmenter() and three labelled images in each split.
 inline void put_data_set(const std::filesystem::path& root) {
-  put_file(root / "classes.txt", "0 sky 10 20 30\n1 stone wall 40 50 60\n2 tree 70 80 90\n");
+  put_file(root / "classes.txt", "0 sky 10 20 30\n1 stone wall 40 50 60\n2 tree 70 80 90\n255 void\n");
   for (const char* split : {"train", "val"}) {
     for (const char* id : {"a", "b", "c"}) {
       const std::string file = std::string(id) + ".png";

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cluster_options.h"
+#include "apps/report.h"
 #include "data/augment_plan.h"
 #include "data/base_crop.h"
 #include "engine/augment.h"
@@ -187,6 +188,21 @@ TEST_F(Explain, ATrainingImageHasItsOwnTransforms) {
   EXPECT_EQ(read_image(fs::path(options_.out) / "view2.png").rgb, e.inputs[1].rgb);
   const Explanation other = explain_image(read_run(options_.run), segmenter_, extra_, photo, 2, kFloat32);
   EXPECT_NE(other.inputs[0].rgb, e.inputs[0].rgb);
+}
+
+TEST_F(Explain, WhatTrainingWroteMakesAWholeReport) {
+  ReportOptions options;
+  options.runs = {options_.run};
+  options.out = (*root_ / "report.html").string();
+  options.images = 2;
+  options.device.device = "cpu";
+  EXPECT_EQ(report(options), 0);
+  const std::vector<uint8_t> bytes = bytes_of(options.out);
+  const Markup page({bytes.begin(), bytes.end()});
+  EXPECT_EQ(page.error, "");
+  EXPECT_EQ(page.all("section").size(), 9u) << page.text();
+  EXPECT_EQ(page.all("img").size(), 2u * 4u);
+  EXPECT_EQ(page.text().find("no confusion matrix"), std::string::npos);
 }
 
 TEST_F(Explain, SaysWhatIsMissing) {
