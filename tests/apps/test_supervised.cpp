@@ -39,14 +39,16 @@ const Args kViews = {"--min-scale", "0.6",      "--max-scale", "1.7",         "-
                      "true",        "--jitter", "0.4",         "--hue-range", "0.1"};
 
 TEST_F(TrainSupervised, LearnsItsScenes) {
-  ASSERT_EQ(run(tiny(at("a"), {"--epochs", "12", "--schedule", "poly", "--warm-up", "5"})), 0) << output();
+  const Args more = {"--epochs", "16", "--scenes",   "24",   "--batch",   "4",
+                     "--width",  "8",  "--schedule", "poly", "--warm-up", "5"};
+  ASSERT_EQ(run(tiny(at("a"), more)), 0) << output();
   const auto lines = metrics("a");
-  ASSERT_EQ(lines.size(), 12u);
-  EXPECT_LT(lines.back()["loss"], 0.75 * lines.front()["loss"].get<double>());
-  EXPECT_GT(lines.back()["view1"]["ACC"], lines.front()["view1"]["ACC"].get<double>());
+  ASSERT_EQ(lines.size(), 16u);
+  EXPECT_LT(lines.back()["loss"], 0.8 * lines.front()["loss"].get<double>());
+  EXPECT_GT(lines.back()["view1"]["ACC"], 25.0);
   EXPECT_GE(lines.back()["hungarian"]["ACC"].get<double>() + 1e-9, lines.back()["view1"]["ACC"].get<double>());
-  // The rate of the last of 12 * 5 steps, 0-based 59: poly over the 55 after the warm-up.
-  EXPECT_NEAR(lines.back()["lr"], 0.01 * std::pow(1.0 - 54.0 / 55.0, 0.9), 1e-8);
+  // The rate of the last of 96 steps: poly over the 91 after the warm-up.
+  EXPECT_NEAR(lines.back()["lr"], 0.01 * std::pow(1.0 - 90.0 / 91.0, 0.9), 1e-8);
   EXPECT_GT(lines.back()["images_per_second"], 0.0);
 }
 
