@@ -251,8 +251,7 @@ bool ClusterTrainer::train() {
 Tensor ClusterTrainer::view_loss(const Tensor& features, const std::vector<ClusterTarget>& targets,
                                  const Classifier& learnt, Tensor* terms) const {
   if (options_.nonparametric) return cosine_cluster_loss(features, targets, terms);
-  const Tensor loss =
-      cross_entropy(class_scores(features, learnt), targets.front().labels, targets.front().class_weights);
+  Tensor loss = cross_entropy(class_scores(features, learnt), targets.front().labels, targets.front().class_weights);
   *terms = loss.detach();
   return loss;
 }
