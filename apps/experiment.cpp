@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <csignal>
@@ -71,7 +72,7 @@ class ExperimentRunner {
     const std::vector<ExperimentSetting> shared = replaced(options.set);
     experiment_ = parse_experiment(text, options.file, shared);
     if (!options.seeds.empty()) experiment_.seeds = options.seeds;
-    for (const ExperimentConfiguration& c : experiment_.configurations) check(c, train);
+    for (ExperimentConfiguration& c : experiment_.configurations) check(c, train);
   }
 
   int run() {
@@ -102,26 +103,42 @@ class ExperimentRunner {
   }
 
  private:
-  // Every setting must be one of the method's options, with a value that it takes.
-  static void check(const ExperimentConfiguration& c, CLI::App& train) {
-    const auto methods = train.get_subcommands([&](const CLI::App* m) { return m->get_name() == c.method.value; });
-    BS_CHECK(!methods.empty(), c.method.where, ": method: `bareseg train` knows no '", c.method.value, "'");
+  static CLI::App& method_of(const ExperimentConfiguration& c, CLI::App& train) {
+    const auto found = train.get_subcommands([&](const CLI::App* m) { return m->get_name() == c.method.value; });
+    BS_CHECK(!found.empty(), c.method.where, ": method: `bareseg train` knows no '", c.method.value, "'");
+    return *found.front();
+  }
+
+  // Every setting must be an option of the method, with a value that it takes. What is shared by several methods is
+  // left out where a method has no such option, but one of them must.
+  void check(ExperimentConfiguration& c, CLI::App& train) const {
+    CLI::App& method = method_of(c, train);
+    std::vector<ExperimentSetting> known;
     for (const ExperimentSetting& s : c.settings) {
-      for (const char* own : {"out", "seed", "resume", "config", "help"}) {
-        BS_CHECK(s.key != own, s.where, ": '", s.key, "' is not for the file to say: the experiment sets it");
+      for (const char* set_by_us : {"out", "seed", "resume", "config", "help"}) {
+        BS_CHECK(s.key != set_by_us, s.where, ": '", s.key, "' is not for the file to say: the experiment sets it");
       }
-      CLI::Option* option = methods.front()->get_option_no_throw("--" + s.key);
-      BS_CHECK(option != nullptr, s.where, ": `bareseg train ", c.method.value, "` has no option '", s.key, "'");
-      BS_CHECK(!s.own || option->get_group() != "Data", s.where, ": '", s.key,
+      const auto has_it = [&](const ExperimentConfiguration& other) {
+        return method_of(other, train).get_option_no_throw("--" + s.key) != nullptr;
+      };
+      const auto& all = experiment_.configurations;
+      BS_CHECK(has_it(c) || (!s.own && std::any_of(all.begin(), all.end(), has_it)), s.where, ": `bareseg train ",
+               c.method.value, "` has no option '", s.key, "'");
+      if (!has_it(c)) continue;
+      CLI::Option& option = *method.get_option("--" + s.key);
+      BS_CHECK(!s.own || option.get_group() != "Data", s.where, ": '", s.key,
                "' belongs into [shared]: all configurations see the same data");
+      known.push_back(s);
+      if (s.value.empty()) continue;
       try {
-        option->clear();
-        option->add_result(s.value);
-        option->run_callback();
+        option.clear();
+        option.add_result(s.value);
+        option.run_callback();
       } catch (const CLI::Error& error) {
         fail_at(__FILE__, __LINE__, s.where, ": ", error.what());
       }
     }
+    c.settings = std::move(known);
   }
 
   fs::path folder(const ExperimentConfiguration& c, int64_t seed) const { return out_ / concat(c.name, "-seed", seed); }
@@ -130,7 +147,9 @@ class ExperimentRunner {
     std::map<std::string, std::string> values;
     for (const ExperimentSetting& s : c.settings) values[s.key] = s.value;
     std::vector<std::string> args{"train", c.method.value, concat("--seed=", seed)};
-    for (const auto& [key, value] : values) args.push_back(concat("--", key, "=", value));
+    for (const auto& [key, value] : values) {
+      if (!value.empty()) args.push_back(concat("--", key, "=", value));
+    }
     return args;
   }
 
@@ -223,7 +242,8 @@ void ExperimentOptions::declare(CLI::App& app) {
   app.add_option("--seeds", seeds, "in place of the file's, with commas between")
       ->delimiter(',')
       ->check(CLI::Range(int64_t{0}, int64_t{0xffffffff}));
-  app.add_option("--set", set, "KEY=VALUE in place of what [shared] says; may be repeated")->allow_extra_args(false);
+  app.add_option("--set", set, "KEY=VALUE in place of what [shared] says, or KEY= to take it back; may be repeated")
+      ->allow_extra_args(false);
 }
 
 int run_experiment(const ExperimentOptions& options, CLI::App& train) { return ExperimentRunner(options, train).run(); }

@@ -27,11 +27,13 @@ struct ExperimentConfiguration {
 /// What a file says:
 ///   seeds = [1, 2, 3]          every configuration is run with each
 ///   baseline = "none"          the configuration that others are compared with; the first one where it is left out
-///   [shared]                   options of all configurations, by the names of `bareseg train METHOD`, less the dashes
+///   [shared]                   options of all configurations whose method has them, by the names of `bareseg train
+///                              METHOD`, less the dashes
 ///   method = "picie"           here or in a configuration
 ///   [[configuration]]
 ///   name = "crop"              also the folder's name
-///   transforms = "crop"        any option but out, seed, resume, config and those of the data
+///   transforms = "crop"        any option but out, seed, resume, config and those of the data; "" takes back what is
+///                              shared
 struct Experiment {
   std::vector<int64_t> seeds;
   std::string baseline;

@@ -131,11 +131,14 @@ class ExperimentRuns : public ProgramTest {
   }
   static constexpr const char* kMethods =
       "[[configuration]]\nname = \"pic\"\nmethod = \"picie\"\n[[configuration]]\nname = \"mdc\"\nmethod = \"mdc\"\n"
-      "repeats = 0\n";
+      "repeats = 0\nkmeans-iterations = \"\"\n";
 };
 
 TEST_F(ExperimentRuns, TrainsCountsAndCompares) {
-  ASSERT_EQ(run({"experiment", file(kMethods), "--out", at("runs")}), 0) << output();
+  ASSERT_EQ(run({"experiment", file(kMethods, "mse = true\n"), "--out", at("runs")}), 0) << output();
+  EXPECT_NE(text(at("runs/pic-seed1/config.toml")).find("mse=true"), std::string::npos) << "MDC has no such option";
+  EXPECT_NE(text(at("runs/mdc-seed1/config.toml")).find("kmeans-iterations=30"), std::string::npos)
+      << "the default, in place of what is shared";
   for (const char* name : {"pic-seed1", "pic-seed2", "mdc-seed1", "mdc-seed2"}) {
     EXPECT_TRUE(std::filesystem::exists(at("runs") + "/" + name + "/last.safetensors")) << name;
   }
@@ -182,6 +185,7 @@ TEST_F(ExperimentRuns, BadSettingsAreFoundBeforeAnyRun) {
   refused(pic + "class-weights = \"heavy\"\n", {"e.toml:", "class-weights", "heavy"});
   refused(pic + "seed = 4\n", {"e.toml:", "'seed'"});
   refused(pic + "scenes = 4\n", {"e.toml:", "'scenes'", "[shared]"});
+  refused(pic + "clusters = 4.5\n", {"e.toml:", "clusters", "4.5"});
   refused(pic, {"--set nonsense=1", "'nonsense'"}, {"--set", "nonsense=1"});
   refused(pic, {"--set", "KEY=VALUE"}, {"--set", "nonsense"});
 }
