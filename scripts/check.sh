@@ -4,6 +4,7 @@
 #   tidy    clang-tidy finds nothing in the program's sources (.clang-tidy says what it looks for)
 #   asan    every test under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 #   tsan    the loader's tests under ThreadSanitizer
+#   fuzz    a few seconds of mutated files for every reader, built by Clang under the same sanitizers (scripts/fuzz.sh)
 #   cuda    all kernels and ladders compile for every architecture without warnings or register spills
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -38,6 +39,10 @@ check_tsan() {
   ctest --preset tsan -R '^(Loader|CheckDataset)'
 }
 
+check_fuzz() {
+  scripts/fuzz.sh 6
+}
+
 check_cuda() {
   if cmake --preset kernels | grep 'CPU-only'; then
     echo "cuda: not checked"
@@ -50,8 +55,8 @@ check_cuda() {
 scripts/install_deps.sh --checks
 for name in "${@:-}"; do
   case "$name" in
-    format | tidy | asan | tsan | cuda) "check_$name" ;;
-    "") check_format; check_tidy; check_asan; check_tsan; check_cuda ;;
-    *) echo "usage: $0 [format] [tidy] [asan] [tsan] [cuda]" >&2; exit 2 ;;
+    format | tidy | asan | tsan | fuzz | cuda) "check_$name" ;;
+    "") check_format; check_tidy; check_asan; check_tsan; check_fuzz; check_cuda ;;
+    *) echo "usage: $0 [format] [tidy] [asan] [tsan] [fuzz] [cuda]" >&2; exit 2 ;;
   esac
 done

@@ -14,7 +14,8 @@ needs=(
 )
 case "${1:-}" in
   "") ;;
-  --checks) needs+=("clang-format" "clang-tidy" "libomp-dev") ;;  # libomp-dev: the omp.h that clang-tidy reads
+  # libomp-dev: the omp.h that clang-tidy and Clang read; libclang-rt: the sanitizers and the fuzzer.
+  --checks) needs+=("clang-format" "clang-tidy" "libomp-dev" "clang" "libclang-rt-14-dev|libclang-rt-dev") ;;
   *) echo "usage: $0 [--checks]" >&2; exit 2 ;;
 esac
 
@@ -24,7 +25,7 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     echo "  GCC 12 or Clang 14 (or newer) with OpenMP, CMake 3.25 or newer, Ninja, git, pkg-config; ccache if you like"
     echo "  oneDNN 2.6 or newer, libjpeg-turbo, libpng, zlib, minizip"
     echo "  CLI11, spdlog, fmt, nlohmann-json, toml++, GoogleTest, Boost.Context; Google Benchmark for the benchmarks"
-    echo "  clang-format 14 and clang-tidy 14 for scripts/check.sh"
+    echo "  Clang 14 with compiler-rt, clang-format 14 and clang-tidy 14 for scripts/check.sh"
     echo "and then build with:  cmake --preset release && cmake --build --preset release && ctest --preset release"
   } >&2
   exit 1
