@@ -79,8 +79,8 @@ void check_disjoint(std::vector<Extent> extents, uint64_t archive_bytes) {
   std::sort(extents.begin(), extents.end(),
             [](const Extent& a, const Extent& b) { return std::pair(a.begin, a.bytes) < std::pair(b.begin, b.bytes); });
   for (size_t i = 0; i < extents.size(); ++i) {
-    const uint64_t room = (i + 1 < extents.size() ? extents[i + 1].begin : archive_bytes) - extents[i].begin;
-    BS_CHECK(extents[i].bytes <= room, "zip entry ", extents[i].name, " reaches into ",
+    const uint64_t begin = extents[i].begin, end = i + 1 < extents.size() ? extents[i + 1].begin : archive_bytes;
+    BS_CHECK(begin <= end && extents[i].bytes <= end - begin, "zip entry ", extents[i].name, " reaches into ",
              i + 1 < extents.size() ? extents[i + 1].name : "the end of the file");
   }
 }
