@@ -19,6 +19,8 @@ void ClusterOptions::declare(CLI::App& app) {
   add("--seed", seed, "seed of everything random", "Run");
   add("--save-minutes", save_minutes, "how often to save inside an epoch", "Run");
   add("--log-every", log_every, "steps between reads of the loss", "Run")->check(positive);
+  app.add_flag("--tensorboard", tensorboard, "metrics also as event files, with sample images, for TensorBoard")
+      ->group("Run");
   declare_dataset(app, data);
   load.declare(app);
   device.declare(app);

@@ -50,6 +50,7 @@ struct ClusterOptions {
 
   double save_minutes = 10.0;
   int64_t log_every = 20;
+  bool tensorboard = false;
 
   void declare(CLI::App& app);
   AugmentConfig augment() const;

@@ -27,7 +27,7 @@ ClusterTrainer::ClusterTrainer(const ClusterOptions& options, const std::string&
     : options_(options),
       device_(options.device.open()),
       dtype_(options.device.float_type()),
-      run_(options.resume.empty() ? options.out : options.resume, config, !options.resume.empty()),
+      run_(options.resume.empty() ? options.out : options.resume, config, !options.resume.empty(), options.tensorboard),
       first_view_(options.scores_apart() ? 1 : 0) {
   install_signal_handlers();
   open_data();

@@ -3,6 +3,7 @@
 
 #include "apps/cluster_trainer.h"
 #include "apps/picie_parts.h"
+#include "apps/sample_pictures.h"
 #include "apps/text_table.h"
 #include "apps/training.h"
 
@@ -55,6 +56,9 @@ void ClusterTrainer::finish_epoch() {
   line["peak_resident_bytes"] = peak_resident_bytes();
   log_info(concat("epoch ", epoch_, ": loss ", fixed(losses_.total / images, 4), parts_text, scores_text, ", ",
                   fixed(total, 1), " s"));
+  if (options_.tensorboard) {
+    run_.pictures(epoch_, sample_pictures(segmenter_, val_data_ != nullptr ? *val_data_ : *train_data_, dtype_));
+  }
   ++epoch_;
   steps_ = 0;
   const double miou = line.value("mIoU", -1.0);

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "engine/error.h"
 #include "engine/file.h"
@@ -30,6 +31,19 @@ spdlog::logger& logger() {
     return made;
   }();
   return *log;
+}
+
+// Numbers, those inside objects and those of one or two views; of "occupancy" a histogram for each view.
+void add_events(EventFile& events, const std::string& tag, int64_t epoch, const nlohmann::json& value) {
+  if (value.is_number()) events.scalar(tag, epoch, value.get<double>());
+  if (value.is_object()) {
+    for (const auto& [key, inner] : value.items()) add_events(events, concat(tag, "/", key), epoch, inner);
+  }
+  for (size_t view = 0; value.is_array() && view < value.size(); ++view) {
+    const std::string of_view = concat(tag, "/", view + 1);
+    if (tag == "occupancy") events.histogram(of_view, epoch, value[view].get<std::vector<int64_t>>());
+    if (value.size() <= 2 && value[view].is_number()) add_events(events, of_view, epoch, value[view]);
+  }
 }
 
 bool on_terminal() { return isatty(STDERR_FILENO) != 0; }
@@ -73,7 +87,8 @@ void Progress::update(int64_t done) {
   std::fflush(stderr);
 }
 
-Run::Run(std::filesystem::path folder, const std::string& config, bool resume) : folder_(std::move(folder)) {
+Run::Run(std::filesystem::path folder, const std::string& config, bool resume, bool tensorboard)
+    : folder_(std::move(folder)), tensorboard_(tensorboard) {
   std::error_code error;
   const bool used = std::filesystem::exists(folder_ / "config.toml", error);
   BS_CHECK(resume || !used, "--out: ", folder_.string(), " holds a run already; give another folder, or --resume ",
@@ -94,6 +109,23 @@ void Run::metrics(const std::string& json_line) {
   std::ofstream out(file, std::ios::app);
   out << json_line << '\n' << std::flush;
   BS_CHECK(out.good(), file.string(), ": cannot write (is the disk full?)");
+  if (!tensorboard_) return;
+  const auto line = nlohmann::json::parse(json_line);
+  const auto epoch = line.at("epoch").get<int64_t>();
+  for (const auto& [key, value] : line.items()) {
+    if (key != "epoch") add_events(events(epoch), key, epoch, value);
+  }
+}
+
+void Run::pictures(int64_t epoch, const std::vector<Image>& samples) {
+  if (!tensorboard_) return;
+  for (size_t i = 0; i < samples.size(); ++i) events(epoch).image(concat("sample/", i + 1), epoch, samples[i]);
+}
+
+// Opened when there is something to tell, since only then the step that it goes on from is known.
+EventFile& Run::events(int64_t epoch) {
+  if (events_ == nullptr) events_ = std::make_unique<EventFile>(folder_, epoch);
+  return *events_;
 }
 
 void Run::keep_metrics(int64_t lines) {

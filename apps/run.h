@@ -3,6 +3,7 @@
 //   config.toml          every option as run, read back by --config
 //   log.txt              what the terminal showed
 //   metrics.jsonl        one JSON object per epoch
+//   events.out.tfevents  the same and pictures for TensorBoard, where asked for
 //   last.safetensors     state to go on from; best.safetensors: the best epoch by mIoU
 #pragma once
 
@@ -10,8 +11,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
+#include <vector>
 
+#include "apps/event_file.h"
 #include "engine/state_dict.h"
 
 namespace bareseg {
@@ -54,21 +58,28 @@ class Progress {
 
 class Run {
  public:
-  /// Creates the folder, or opens it where `resume`; starts log.txt there.
+  /// Creates the folder, or opens it where `resume`; starts log.txt there. With `tensorboard` metrics and pictures also
+  /// go to an event file.
   /// @throws Error when the folder cannot be written, or holds another run and `resume` is false.
-  Run(std::filesystem::path folder, const std::string& config, bool resume);
+  Run(std::filesystem::path folder, const std::string& config, bool resume, bool tensorboard = false);
 
   const std::filesystem::path& folder() const { return folder_; }
   std::filesystem::path last() const { return folder_ / "last.safetensors"; }
   std::filesystem::path best() const { return folder_ / "best.safetensors"; }
 
-  /// Appends one line to metrics.jsonl.
+  /// Appends one line, an object with the number "epoch", to metrics.jsonl.
   void metrics(const std::string& json_line);
+  /// Samples of an epoch for the event file; without one nothing.
+  void pictures(int64_t epoch, const std::vector<Image>& samples);
   /// Cuts metrics.jsonl after `lines` lines: what an interrupted run wrote past its last checkpoint.
   void keep_metrics(int64_t lines);
 
  private:
+  EventFile& events(int64_t epoch);
+
   std::filesystem::path folder_;
+  bool tensorboard_;
+  std::unique_ptr<EventFile> events_;
 };
 
 }  // namespace bareseg

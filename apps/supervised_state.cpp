@@ -1,6 +1,7 @@
 // What SupervisedTrainer keeps: the end of an epoch, checkpoints, and taking them up again.
 #include <nlohmann/json.hpp>
 
+#include "apps/sample_pictures.h"
 #include "apps/supervised_trainer.h"
 #include "apps/text_table.h"
 #include "apps/training.h"
@@ -35,6 +36,9 @@ void SupervisedTrainer::finish_epoch() {
   line["peak_tensor_bytes"] = allocator(device_).use().peak;
   line["peak_resident_bytes"] = peak_resident_bytes();
   log_info(concat(text, ", ", fixed(total, 1), " s"));
+  if (options_.tensorboard) {
+    run_.pictures(epoch_, sample_pictures(segmenter_, val_data_ != nullptr ? *val_data_ : *train_data_, dtype_));
+  }
   ++epoch_;
   steps_ = 0;
   run_.metrics(line.dump());

@@ -20,7 +20,8 @@ SupervisedTrainer::SupervisedTrainer(const SupervisedOptions& options, const std
     : options_(options),
       device_(options.device.open()),
       dtype_(options.device.float_type()),
-      run_(options.resume.empty() ? options.out : options.resume, config, !options.resume.empty()) {
+      run_(options.resume.empty() ? options.out : options.resume, config, !options.resume.empty(),
+           options.tensorboard) {
   install_signal_handlers();
   open_data();
   open_network();
