@@ -26,7 +26,7 @@ void ClusterOptions::declare(CLI::App& app) {
   device.declare(app);
 
   add("--depth", depth, "layers of the ResNet", "Network")->check(CLI::IsMember({18, 34, 50, 101}));
-  add("--init", init, "file of weights to start from: .safetensors, .pth", "Network");
+  add("--pretrained", pretrained, "file of weights to start from: .safetensors, .pth", "Network");
   add("--clusters", clusters, "K, the number of clusters that are learnt", "Network")->check(CLI::Range(2, 32767));
   add("--clusters-test", clusters_test,
       "clusters that are scored, found anew in plain images after every epoch; 0: the learnt ones", "Network")

@@ -25,7 +25,7 @@ struct ClusterOptions {
   uint64_t seed = 2021;
 
   int depth = 18;
-  std::string init;  // file of weights to start from
+  std::string pretrained;  // file of weights to start from
   int64_t clusters = 27;
   int64_t clusters_test = 0;  // 0: the same
   int64_t res = 320, res1 = 320, res2 = 640;

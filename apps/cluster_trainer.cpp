@@ -56,7 +56,7 @@ void ClusterTrainer::open_data() {
 void ClusterTrainer::open_network() {
   auto network = std::make_unique<ResNetFpn>(ResNetFpn::Options{.depth = options_.depth},
                                              ModuleOptions{.device = device_, .seed = options_.seed});
-  if (!options_.init.empty()) load_initial_weights(*network, options_.init);
+  if (!options_.pretrained.empty()) load_initial_weights(*network, options_.pretrained);
   segmenter_.method = options_.method;
   segmenter_.design.depth = options_.depth;
   segmenter_.resolution = options_.res;

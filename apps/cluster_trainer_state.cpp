@@ -101,7 +101,8 @@ void ClusterTrainer::save(const std::filesystem::path& file) const {
   extra.metadata = {{"epoch", std::to_string(epoch_)},
                     {"steps", std::to_string(steps_)},
                     {"images", std::to_string(train_data_->size())},
-                    {"best_miou", exact(best_miou_)}};
+                    {"best_miou", exact(best_miou_)},
+                    {"lr", exact(optimizer_->lr())}};
   if (steps_ > 0) {
     const Losses& l = losses_;
     const std::pair<const char*, double> numbers[] = {{"loss.total", l.total},

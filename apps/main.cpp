@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/bench.h"
+#include "apps/convert.h"
 #include "apps/data_check.h"
 #include "apps/devices.h"
 #include "apps/evaluate.h"
@@ -140,6 +141,11 @@ int run(std::vector<std::string> args) {
   CLI::App* info_command = app.add_subcommand("info", "what a checkpoint holds");
   info_options.declare(*info_command);
   info_command->callback([&] { command = [&] { return info(info_options); }; });
+
+  ConvertOptions convert_options;
+  CLI::App* convert_command = app.add_subcommand("convert", "weights between safetensors, PyTorch's and NumPy's files");
+  convert_options.declare(*convert_command);
+  convert_command->callback([&] { command = [&] { return convert(convert_options); }; });
 
   CLI::App* devices_command = app.add_subcommand("devices", "what there is to compute with, and what is missing");
   devices_command->callback([&] { command = list_devices; });

@@ -94,7 +94,10 @@ void save_segmenter(const std::filesystem::path& file, const Segmenter& s, const
 }
 
 Segmenter load_segmenter(const std::filesystem::path& file, Device device, CheckpointExtra* extra) {
-  SafetensorsFile read = read_safetensors(file);
+  return segmenter_of(read_safetensors(file), file.string(), device, extra);
+}
+
+Segmenter segmenter_of(SafetensorsFile read, const std::string& origin, Device device, CheckpointExtra* extra) {
   try {
     Segmenter s;
     BS_CHECK(read.metadata.contains("method"), "not a checkpoint of bareseg: 'method' is missing from the metadata");
@@ -124,7 +127,7 @@ Segmenter load_segmenter(const std::filesystem::path& file, Device device, Check
     if (extra != nullptr) *extra = {std::move(rest), std::move(read.metadata)};
     return s;
   } catch (const Error& error) {
-    fail_at(__FILE__, __LINE__, file.string(), ": ", error.message());
+    fail_at(__FILE__, __LINE__, origin, ": ", error.message());
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "cluster/metrics.h"
 #include "data/loader.h"
+#include "engine/safetensors.h"
 #include "layers/network.h"
 
 namespace bareseg {
@@ -45,6 +46,10 @@ struct CheckpointExtra {
 void save_segmenter(const std::filesystem::path& file, const Segmenter& segmenter, const CheckpointExtra& extra = {});
 /// @throws Error naming what is missing or does not fit.
 Segmenter load_segmenter(const std::filesystem::path& file, Device device, CheckpointExtra* extra = nullptr);
+
+/// The same for what is already read; `origin` names it in errors.
+Segmenter segmenter_of(SafetensorsFile read, const std::string& origin, Device device,
+                       CheckpointExtra* extra = nullptr);
 
 /// The number in a checkpoint's metadata. @throws Error when it is missing or no number.
 int64_t metadata_number(const std::map<std::string, std::string>& metadata, const std::string& key);

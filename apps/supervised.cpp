@@ -173,7 +173,7 @@ void SupervisedOptions::declare(CLI::App& app) {
   add("--output-stride", design.output_stride, "deeplabv3: pixels per cell of the features, 8 or 16", "Network")
       ->check(CLI::IsMember({8, 16}));
   add("--width", design.width, "unet: channels at full resolution", "Network")->check(CLI::Range(1, 1024));
-  add("--init", init, "file of weights to start from: .safetensors, .pth", "Network");
+  add("--pretrained", pretrained, "file of weights to start from: .safetensors, .pth", "Network");
   declare_images(app, *this);
   declare_training(app, *this);
 }

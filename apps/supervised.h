@@ -21,7 +21,7 @@ struct SupervisedOptions {
   uint64_t seed = 1;
 
   NetworkOptions design;
-  std::string init;  // file of weights to start from
+  std::string pretrained;  // file of weights to start from
 
   std::string frame = "square";
   int64_t res = 160;

@@ -116,7 +116,7 @@ TEST_F(TrainSupervised, EveryArchitectureAndOptimizer) {
       << output();
   // Weights of a run start another; the classifier's are its own.
   Args again = deeplab;
-  again.insert(again.end(), {"--init", at("deeplab/last.safetensors")});
+  again.insert(again.end(), {"--pretrained", at("deeplab/last.safetensors")});
   ASSERT_EQ(run(tiny(at("again"), again)), 0) << output();
   EXPECT_NE(output().find("weights from"), std::string::npos) << output();
 }
@@ -131,7 +131,7 @@ TEST_F(TrainSupervised, BadInputIsNamed) {
   refused(tiny(at("x"), {"--batch", "11"}), "--batch: expected at most the 10 images", 1);
   refused(tiny(at("y"), {"--architecture", "deeplabv3", "--batch", "1"}), "deeplabv3 needs two images", 1);
   refused(tiny(at("z"), {"--min-scale", "2", "--max-scale", "1"}), "the lower first", 1);
-  refused(tiny(at("u"), {"--init", at("missing.pth")}), "missing.pth", 1);
+  refused(tiny(at("u"), {"--pretrained", at("missing.pth")}), "missing.pth", 1);
   Args diverging = tiny(at("v"), {"--lr", "1e30"});
   refused(diverging, "Try a lower --lr", 3);
 }

@@ -83,12 +83,40 @@ def kinds():
     )
 
 
+def authors():
+    """The layout of the PiCIE authors' checkpoints, two layers of the network standing for all."""
+    net = torch.nn.Module()
+    net.backbone = torch.nn.Sequential(collections.OrderedDict(conv1=torch.nn.Conv2d(3, 4, 7, bias=False)))
+    net.decoder = torch.nn.Sequential(collections.OrderedDict(layer4=torch.nn.Conv2d(4, 6, 1)))
+    classifiers = [torch.nn.Conv2d(6, 5, 1) for _ in range(2)]
+    with torch.no_grad():
+        for number, module in enumerate([net, *classifiers]):
+            for parameter in module.parameters():
+                parameter.copy_(ramp(number, *parameter.shape))
+        classifiers[0].bias.zero_()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-4)
+    sum(p.sum() for p in net.parameters()).backward()
+    optimizer.step()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(ramp(0, *parameter.shape))
+    return {
+        "epoch": 7,
+        "args": argparse.Namespace(arch="resnet18", K_train=5),
+        "state_dict": torch.nn.DataParallel(net).state_dict(),
+        "classifier1_state_dict": torch.nn.DataParallel(classifiers[0]).state_dict(),
+        "classifier2_state_dict": torch.nn.DataParallel(classifiers[1]).state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+
+
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
     torch.save(network(), OUT / "module.zip.pt")  # a whole object, which is refused
     save("network", network().state_dict())
     save("checkpoint", checkpoint())
     save("kinds", kinds())
+    save("authors", authors())
     torch.save({"model": network().state_dict()}, OUT / "protocol4.zip.pt", pickle_protocol=4)
     torch.save({"model": network().state_dict()}, OUT / "protocol4.legacy.pt", pickle_protocol=4,
                _use_new_zipfile_serialization=False)
