@@ -27,9 +27,9 @@ struct ConvDescs {
   dnnl::primitive_attr after;
 };
 
-dnnl::primitive_attr attributes(const CpuBackend::Dnn::After& after, const Memory::desc& y) {
+dnnl::primitive_attr attributes(const CpuBackend::Dnn::After& after) {
   dnnl::post_ops ops;
-  if (after.residual) ops.append_binary(dnnl::algorithm::binary_add, y);
+  if (after.residual) ops.append_sum();
   if (after.relu) ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
   dnnl::primitive_attr attributes;
   attributes.set_post_ops(ops);
@@ -45,7 +45,7 @@ ConvDescs describe(const Shape& x, const Shape& w, const Shape& y, const CpuBack
           {o.stride, o.stride},
           {o.dilation - 1, o.dilation - 1},
           {o.padding, o.padding},
-          attributes(after, activations(y, dtype))};
+          attributes(after)};
 }
 
 dnnl::convolution_forward::primitive_desc forward_desc(const ConvDescs& d, const dnnl::engine& engine) {
@@ -66,7 +66,6 @@ DnnConv make_conv(CpuBackend::Dnn::Pass pass, const ConvDescs& d, const Memory::
   conv.y = handle(d.y, engine);
   conv.w = handle(ours, engine);
   if (d.bias) conv.bias = handle(d.bias, engine);
-  conv.residual = handle(d.y, engine);
   switch (pass) {
     case CpuBackend::Dnn::Pass::forward:
       conv.primitive = dnnl::convolution_forward(forward);

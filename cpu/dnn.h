@@ -16,7 +16,7 @@ namespace bareseg {
 struct DnnConv {
   dnnl::primitive primitive;
   dnnl::reorder reorder;
-  dnnl::memory x, w, packed_w, bias, residual, y;  // handles are set before each run; packed_w owns its memory
+  dnnl::memory x, w, packed_w, bias, y;  // handles are set before each run; packed_w owns its memory
 };
 
 struct DnnMatmul {

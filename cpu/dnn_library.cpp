@@ -119,10 +119,9 @@ dnnl_status_t dnnl_post_ops_append_eltwise(dnnl_post_ops_t post_ops, float scale
   return call(post_ops, scale, alg_kind, alpha, beta);
 }
 
-dnnl_status_t dnnl_post_ops_append_binary(dnnl_post_ops_t post_ops, dnnl_alg_kind_t alg_kind,
-                                          const dnnl_memory_desc_t* src1_desc) {
-  static const auto call = entry<decltype(dnnl_post_ops_append_binary)>("dnnl_post_ops_append_binary");
-  return call(post_ops, alg_kind, src1_desc);
+dnnl_status_t dnnl_post_ops_append_sum(dnnl_post_ops_t post_ops, float scale) {
+  static const auto call = entry<decltype(dnnl_post_ops_append_sum)>("dnnl_post_ops_append_sum");
+  return call(post_ops, scale);
 }
 
 dnnl_status_t dnnl_primitive_desc_iterator_create(dnnl_primitive_desc_iterator_t* iterator,

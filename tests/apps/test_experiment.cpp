@@ -199,9 +199,10 @@ TEST_F(ExperimentRuns, DivergenceIsAResult) {
 }
 
 TEST_F(ExperimentRuns, AFailedRunEndsTheExperiment) {
-  EXPECT_EQ(run({"experiment", file("[[configuration]]\nname = \"a\"\nmethod = \"picie\"\ninit = \"nowhere.pth\"\n"),
-                 "--out", at("runs")}),
-            1);
+  EXPECT_EQ(
+      run({"experiment", file("[[configuration]]\nname = \"a\"\nmethod = \"picie\"\npretrained = \"nowhere.pth\"\n"),
+           "--out", at("runs")}),
+      1);
   EXPECT_NE(output().find("'a' with seed 1 failed"), std::string::npos) << output();
 }
 
