@@ -21,7 +21,7 @@ constexpr int64_t kTaps = 9;
 constexpr int64_t kBlockFloats = 160 << 10;   // transformed inputs and products of a block
 constexpr int64_t kBlockTiles = 36;           // but no fewer tiles, for each block reads all weights
 constexpr int64_t kChunkFloats = 1024 << 10;  // transformed inputs and gradients between two rounds of products
-constexpr int64_t kChunkTiles = 64;           // but no fewer tiles, for each chunk reads and writes all sums
+constexpr int64_t kChunkTiles = 96;           // but no fewer tiles, for each chunk reads and writes all sums
 
 // Slabs as far apart as powers of two would share a few sets of the cache: one line more spreads them.
 int64_t slab_of(int64_t floats) { return floats + 16; }
