@@ -30,9 +30,10 @@ std::vector<float> initial(const StateEntry& entry) {
 
 struct Data {
   explicit Data(Device device) {
-    for (const char* view : {"1", "2"}) {
+    const std::pair<const char*, const char*> views[] = {{"1", "view1, draw 38"}, {"2", "view2, draw 50"}};
+    for (const auto& [view, name] : views) {
       const Shape image{kBatch, kSide, kSide, 3};
-      const std::vector<float> pixels = hashed_uniform(concat("view", view), image.count(), -2.0, 2.0);
+      const std::vector<float> pixels = hashed_uniform(name, image.count(), -2.0, 2.0);
       images.push_back(Tensor::from(channels_last(pixels, image), image, device));
       std::vector<uint8_t> labels;
       for (const uint64_t hash : hashed(concat("labels", view), kBatch * kCells * kCells)) {
