@@ -22,7 +22,8 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
     conv2d(wide_x, wide_w, bias, o, wide_y);
     return cast(wide_y, y);
   }
-  if (winograd_pays(x.shape(), w.shape(), y.shape(), o, x.dtype())) return winograd_conv(x, w, bias, o.padding, y);
+  if (winograd_pays(x.shape(), w.shape(), y.shape(), o, x.dtype()))
+    return winograd_conv(x, w, {.bias = bias}, o.padding, y);
   DnnConv& conv = dnn().conv(Pass::forward, x.shape(), w.shape(), y.shape(), {.bias = bias.defined()}, o, x.dtype());
   conv.x.set_data_handle(x.raw());
   conv.w.set_data_handle(w.raw());
@@ -50,6 +51,7 @@ void CpuBackend::conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilog
     conv2d_fused(wide(x), wide(w), {.bias = e.bias, .residual = wide(e.residual), .relu = e.relu}, o, wide_y);
     return cast(wide_y, y);
   }
+  if (winograd_pays(x.shape(), w.shape(), y.shape(), o, x.dtype())) return winograd_conv(x, w, e, o.padding, y);
   const Dnn::After after{.bias = e.bias.defined(), .residual = e.residual.defined(), .relu = e.relu};
   DnnConv& conv = dnn().conv(Pass::forward, x.shape(), w.shape(), y.shape(), after, o, x.dtype());
   conv.x.set_data_handle(x.raw());

@@ -105,7 +105,7 @@ PackedWeights pack_backward(const Tensor& w) {
 struct Convolution {
   const Tensor &x, &y;
   const PackedWeights& weights;
-  const float* bias;
+  const ConvEpilogue& epilogue;
   int64_t padding;
   const float* zeros;
   Tiles tiles{y.shape()};
@@ -131,17 +131,22 @@ struct Convolution {
           kernels.product(in + i * in_slab + t * inputs, inputs, 1,
                           weights.values.data<float>() + i * weights.slab + o * inputs, inputs, false,
                           out + i * out_slab + t * outputs + o, outputs);
+    const Tensor &bias = epilogue.bias, &residual = epilogue.residual;
     for (int64_t t = 0; t < count; ++t) {
       float* pixels[kWinogradOutput * kWinogradOutput];
+      const float* addends[kWinogradOutput * kWinogradOutput];
       locate<kWinogradOutput>(y.data<float>(), y.shape(), tiles, first + t, 0, outside, pixels);
-      kernels.output(out + t * outputs, out_slab, outputs, bias, pixels);
+      if (residual.defined())
+        locate<kWinogradOutput>(residual.data<float>(), y.shape(), tiles, first + t, 0, zeros, addends);
+      kernels.output(out + t * outputs, out_slab, outputs, bias.defined() ? bias.data<float>() : nullptr,
+                     residual.defined() ? addends : nullptr, epilogue.relu, pixels);
     }
   }
 };
 
-void convolve(const Tensor& x, const PackedWeights& weights, const float* bias, int64_t padding, const Tensor& y) {
-  const std::vector<float> zeros(static_cast<size_t>(x.dim(3)));
-  const Convolution conv{x, y, weights, bias, padding, zeros.data()};
+void convolve(const Tensor& x, const PackedWeights& weights, const ConvEpilogue& e, int64_t padding, const Tensor& y) {
+  const std::vector<float> zeros(static_cast<size_t>(std::max(x.dim(3), y.dim(3))));
+  const Convolution conv{x, y, weights, e, padding, zeros.data()};
   // Whole groups of tiles in nearly equal blocks, a multiple of the threads if there are so many.
   const int64_t group = winograd_kernels().rows, groups = ceil_div(conv.tiles.count, group);
   const int64_t threads = omp_get_max_threads();
@@ -230,12 +235,12 @@ bool winograd_pays(const Shape& x, const Shape& w, const Shape& y, const ConvOpt
   return pixels >= 6 * Tiles(y).count + inputs * outputs / 1024 + 100;
 }
 
-void winograd_conv(const Tensor& x, const Tensor& w, const Tensor& bias, int64_t padding, Tensor& y) {
-  convolve(x, pack_forward(w), bias.defined() ? bias.data<float>() : nullptr, padding, y);
+void winograd_conv(const Tensor& x, const Tensor& w, const ConvEpilogue& e, int64_t padding, Tensor& y) {
+  convolve(x, pack_forward(w), e, padding, y);
 }
 
 void winograd_backward_data(const Tensor& dy, const Tensor& w, int64_t padding, Tensor& dx) {
-  convolve(dy, pack_backward(w), nullptr, 2 - padding, dx);
+  convolve(dy, pack_backward(w), {}, 2 - padding, dx);
 }
 
 void winograd_backward_weight(const Tensor& dy, const Tensor& x, int64_t padding, Tensor& dw) {

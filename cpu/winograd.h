@@ -9,8 +9,9 @@ namespace bareseg {
 /// no dilation, one group, and shapes for which it pays. x and y are the shapes of the forward pass.
 bool winograd_pays(const Shape& x, const Shape& w, const Shape& y, const ConvOptions& o, DType dtype);
 
-/// The three passes of Backend::conv2d, on which winograd_pays() must be true. Bits do not depend on the thread count.
-void winograd_conv(const Tensor& x, const Tensor& w, const Tensor& bias, int64_t padding, Tensor& y);
+/// Backend::conv2d_fused and the gradients of conv2d, on which winograd_pays() must be true. Bits do not depend on the
+/// thread count.
+void winograd_conv(const Tensor& x, const Tensor& w, const ConvEpilogue& e, int64_t padding, Tensor& y);
 void winograd_backward_data(const Tensor& dy, const Tensor& w, int64_t padding, Tensor& dx);
 void winograd_backward_weight(const Tensor& dy, const Tensor& x, int64_t padding, Tensor& dw);
 

@@ -101,9 +101,9 @@ struct Slabs {
   T* operator()(int i) const { return first + i * slab; }
 };
 
-// Line applied to the columns and then to the rows of one vector of channels; `offset`, if any, is added to the result.
+// Line applied to the columns and then to the rows of one vector of channels.
 template <typename Line, typename Float, typename From, typename To>
-[[gnu::always_inline]] inline void transform(From from, To to, const Float* offset = nullptr) {
+[[gnu::always_inline]] inline void transform(From from, To to) {
   Float half[Line::kTo][Line::kFrom];
 #pragma GCC unroll 6
   for (int x = 0; x < Line::kFrom; ++x) {
@@ -119,10 +119,7 @@ template <typename Line, typename Float, typename From, typename To>
     Float out[Line::kTo];
     Line::apply(half[y], out);
 #pragma GCC unroll 6
-    for (int x = 0; x < Line::kTo; ++x) {
-      if (offset != nullptr) out[x] += *offset;
-      store(to(y * Line::kTo + x), out[x]);
-    }
+    for (int x = 0; x < Line::kTo; ++x) store(to(y * Line::kTo + x), out[x]);
   }
 }
 
@@ -140,16 +137,19 @@ struct Steps {
   }
 
   [[gnu::always_inline]] static void output(const float* in, int64_t slab, int64_t channels, const float* bias,
-                                            float* const* y) {
+                                            const float* const* residual, bool relu, float* const* y) {
     for (int64_t c = 0; c < channels; c += kLanes) {
-      const Slabs<const float> from{in + c, slab};
-      const Pixels<float> to{y, c};
-      if (bias == nullptr) {
-        transform<OutputLine, Float>(from, to);
-      } else {
-        Float offset;
-        load(offset, bias + c);
-        transform<OutputLine, Float>(from, to, &offset);
+      transform<OutputLine, Float>(Slabs<const float>{in + c, slab}, Pixels<float>{y, c});
+      if (bias == nullptr && residual == nullptr && !relu) continue;
+      Float offset{};
+      if (bias != nullptr) load(offset, bias + c);
+      for (int i = 0; i < kOut * kOut; ++i) {
+        Float value, addend{};
+        load(value, y[i] + c);
+        if (residual != nullptr) load(addend, residual[i] + c);
+        value = (value + offset) + addend;
+        if (relu) value = value < 0.0f ? Float{} : value;
+        store(y[i] + c, value);
       }
     }
   }
@@ -205,8 +205,9 @@ __attribute__((target("avx512f,avx512vl"))) void wide_input(const float* const* 
   Wide::input(x, channels, out, slab, panel_stride);
 }
 __attribute__((target("avx512f,avx512vl"))) void wide_output(const float* in, int64_t slab, int64_t channels,
-                                                             const float* bias, float* const* y) {
-  Wide::output(in, slab, channels, bias, y);
+                                                             const float* bias, const float* const* residual, bool relu,
+                                                             float* const* y) {
+  Wide::output(in, slab, channels, bias, residual, relu, y);
 }
 __attribute__((target("avx512f,avx512vl"))) void wide_output_gradient(const float* const* dy, int64_t channels,
                                                                       float* out, int64_t slab) {

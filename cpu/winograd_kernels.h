@@ -18,8 +18,10 @@ struct WinogradKernels {
 
   /// B^T x B. Panel p of the channels of each point goes to out + p * panel_stride.
   void (*input)(const float* const* x, int64_t channels, float* out, int64_t slab, int64_t panel_stride);
-  /// A^T m A + bias of all channels, m as `product` leaves it: point i at in + i * slab.
-  void (*output)(const float* in, int64_t slab, int64_t channels, const float* bias, float* const* y);
+  /// y = A^T m A of all channels, m as `product` leaves it, point i at in + i * slab. Then, where not nullptr or false,
+  /// y + bias, y + residual, max(y, 0).
+  void (*output)(const float* in, int64_t slab, int64_t channels, const float* bias, const float* const* residual,
+                 bool relu, float* const* y);
   /// A dy A^T, the transpose of `output`.
   void (*output_gradient)(const float* const* dy, int64_t channels, float* out, int64_t slab);
   /// G w G^T of one panel, whose 9 taps are at w[0..8].

@@ -54,10 +54,13 @@ class Winograd : public OpTest {
     const Tensor dy = normal(output_of(shape, outputs, padding));
     Tensor y = Tensor::full(dy.shape(), kNaN), dx = Tensor::full(shape, kNaN), dw = Tensor::full(w.shape(), kNaN);
     const reference::Array x0 = reference::from(x), w0 = reference::from(w);
-    winograd_conv(x, w, bias, padding, y);
-    EXPECT_CLOSE(y, reference::conv2d(x0, w0, reference::from(bias), {.padding = padding}), tolerance(kFloat32));
     winograd_conv(x, w, {}, padding, y);
     EXPECT_CLOSE(y, reference::conv2d(x0, w0, {}, {.padding = padding}), tolerance(kFloat32));
+    const reference::Array biased = reference::conv2d(x0, w0, reference::from(bias), {.padding = padding});
+    winograd_conv(x, w, {.bias = bias}, padding, y);
+    EXPECT_CLOSE(y, biased, tolerance(kFloat32));
+    winograd_conv(x, w, {.bias = bias, .residual = dy, .relu = true}, padding, y);
+    EXPECT_CLOSE(y, reference::relu(reference::add(biased, reference::from(dy))), tolerance(kFloat32));
     const Gradients expected = expected_gradients(x, w, dy, padding);
     winograd_backward_data(dy, w, padding, dx);
     EXPECT_CLOSE(dx, expected.dx, tolerance(kFloat32));
@@ -133,6 +136,11 @@ TEST_P(Winograd, IsChosenWhereItPays) {
     EXPECT_EQ(winograd_pays(c.x, c.w, y.shape(), c.options, kFloat32), c.pays);
     EXPECT_FALSE(winograd_pays(c.x, c.w, y.shape(), c.options, kBFloat16));
     EXPECT_CLOSE(y, reference::conv2d(x0, w0, b0, c.options), tolerance(kFloat32));
+    {
+      const NoGrad no_grad;
+      EXPECT_CLOSE(conv2d_fused(x, w, {.bias = bias, .relu = true}, c.options),
+                   reference::relu(reference::conv2d(x0, w0, b0, c.options)), tolerance(kFloat32));
+    }
     if (c.options.stride != 1 || c.options.dilation != 1 || c.options.groups != 1 || c.w.dim(1) != kSide) continue;
     const Tensor dy = normal(y.shape());
     const Gradients expected = expected_gradients(x, w, dy, c.options.padding);
