@@ -69,7 +69,7 @@ std::string cluster_table(const Explanation& e, const Segmenter& s, size_t view)
   double all = 0.0;
   for (const int64_t n : e.occupancy[view]) all += static_cast<double>(n);
   std::vector<std::vector<std::string>> rows = {
-      {"cluster", view == 0 ? "class" : "cluster of view 1", "|centroid|", "of all pixels", "weight", "pixels here"}};
+      {"cluster", view == 0 ? "class" : "of view 1", "|centroid|", "of all pixels", "weight", "pixels here"}};
   for (size_t k = 0; k < centroids.size(); ++k) {
     rows.push_back({std::to_string(k), view == 0 ? class_of(s, k) : std::to_string(e.match[k]),
                     fixed(std::sqrt(dot(centroids[k], centroids[k])), 3),

@@ -155,10 +155,11 @@ ReportData open_report_data(const ReportedRuns& runs, const std::string& root) {
 
 std::string gallery_html(const ReportedRuns& runs, const ReportData& data, int64_t images, DType dtype) {
   if (images == 0) return {};
-  std::string html;
+  std::string weights;
   for (const ReportedRun& run : runs) {
-    html += element("p class=\"muted\"", concat(run.record.name, ": ", run.weights));
+    weights += concat(weights.empty() ? "" : "; ", run.record.name, ": ", run.weights);
   }
+  std::string html = element("p class=\"muted\"", weights);
   if (data.dataset == nullptr) {
     return html + element("p class=\"note\"", "The images cannot be shown: " + data.problem +
                                                   ". Where the data set has moved, --data says where it is now.");

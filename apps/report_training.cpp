@@ -149,7 +149,7 @@ std::string scores_plot(const ReportedRuns& runs, const std::string& title, doub
   return line_plot(title, "epoch", curves);
 }
 
-// Numbers of the epochs that no other plot shows.
+// Numbers that change and that no other plot shows.
 std::vector<std::string> other_numbers(const ReportedRuns& runs) {
   const std::set<std::string> shown = {"epoch",
                                        "loss",
@@ -163,15 +163,19 @@ std::vector<std::string> other_numbers(const ReportedRuns& runs) {
                                        "skipped_images",
                                        "ACC",
                                        "mIoU"};
-  std::set<std::string> keys;
+  std::map<std::string, std::set<double>> values;
   for (const ReportedRun& run : runs) {
     for (const Json& epoch : run.record.epochs) {
       for (const auto& [key, value] : epoch.items()) {
-        if (value.is_number() && !shown.contains(key)) keys.insert(key);
+        if (value.is_number() && !shown.contains(key)) values[key].insert(value.get<double>());
       }
     }
   }
-  return {keys.begin(), keys.end()};
+  std::vector<std::string> keys;
+  for (const auto& [key, different] : values) {
+    if (different.size() > 1) keys.push_back(key);
+  }
+  return keys;
 }
 
 // Counts of each view.
