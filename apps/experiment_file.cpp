@@ -1,4 +1,10 @@
 // The TOML file of an experiment.
+#include <stdexcept>
+
+// Where a text surprises it, toml++ relies on assertions: with NDEBUG what follows is undefined, without it the program
+// ends. Both have been seen to be reached by a bad file ("[\x01a]"), so that here an assertion refuses the text.
+#undef NDEBUG
+#define TOML_ASSERT(condition) ((condition) ? void() : throw std::logic_error("no TOML"))
 #include <toml++/toml.h>
 #include <algorithm>
 #include <charconv>
@@ -17,6 +23,9 @@ class Reader {
       root_ = toml::parse(text, file);
     } catch (const toml::parse_error& error) {
       fail_at(__FILE__, __LINE__, where(error.source()), ": ", error.description());
+    } catch (const std::logic_error&) {
+      fail_at(__FILE__, __LINE__, file,
+              ": this is no TOML: a key must be letters, digits, '_', '-' or a string in quotes");
     }
   }
 
