@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "apps/inference.h"
 #include "apps/options.h"
 
 namespace bareseg {
@@ -10,15 +11,25 @@ namespace bareseg {
 struct EvaluateOptions {
   std::string checkpoint;
   DatasetOptions data;
+  std::string split = "val";
   LoadOptions load;
   DeviceOptions device;
+  InferenceOptions inference;
   int64_t batch = 16;
-  int64_t resolution = 0;  // 0: the checkpoint's
+  std::string protocol = "auto";
+  int64_t resolution = 0;        // 0: the checkpoint's
+  int64_t label_resolution = 0;  // 0: crop: as the images; else the label maps' own
   std::string matching = "auto";
-  std::string json;  // file to write the scores to
+  int64_t repeats = 0;   // fresh clusterings to score beside the checkpoint's classifiers
+  int64_t clusters = 0;  // of those; 0: as the checkpoint's first classifier, or as classes
+  std::string cluster_split = "train";
+  uint64_t seed = 1;
+  std::string json, csv;  // files to write the scores to
   void declare(CLI::App& app);
 };
-/// Prints a table per class and, where the data set knows things and stuff, their scores in three ways.
+/// Prints a table per class and, where the data set knows things and stuff, their scores in three ways, for each
+/// classifier and matching; then one line each, and mean and spread of the fresh clusterings. docs/evaluation.md says
+/// what the protocols and matchings are.
 int run_evaluate(const EvaluateOptions& options);
 
 struct BaselineOptions {

@@ -17,6 +17,7 @@
 #include "apps/mdc.h"
 #include "apps/picie.h"
 #include "apps/predict.h"
+#include "apps/reference.h"
 #include "apps/report.h"
 #include "apps/retrieve.h"
 #include "apps/run.h"
@@ -78,8 +79,14 @@ struct BenchCommands {
   }
 };
 
+void declare_reference(CLI::App& app, std::function<int()>& command) {
+  app.add_subcommand("reference", "every command and option, as a page of Markdown")->callback([&] {
+    command = [&] { return std::fputs(command_reference(app).c_str(), stdout) < 0 ? kExitError : 0; };
+  });
+}
+
 int run(std::vector<std::string> args) {
-  CLI::App app("bareseg learns to segment images, with and without labels");
+  CLI::App app("bareseg learns to segment images, with and without labels", "bareseg");
   app.set_version_flag("--version", "bareseg 0.1.0");
   app.require_subcommand(1);
   app.fallthrough();
@@ -159,6 +166,7 @@ int run(std::vector<std::string> args) {
 
   BenchCommands bench;
   bench.declare(app, command);
+  declare_reference(app, command);
 
   const std::string resumed = early_value(args, "--resume");
   if (!resumed.empty()) {

@@ -106,8 +106,8 @@ class Prediction {
     const std::optional<Sample> sample = read(index);
     if (!sample) return;
     const int64_t res = options_.res > 0 ? options_.res : segmenter_.resolution;
-    const LabelMap labels =
-        legend_.labels(predict_clusters(segmenter_, classifier_, sample->photo, res, options_.device.float_type()));
+    const LabelMap labels = legend_.labels(predict_clusters(segmenter_, classifier_, sample->photo, res,
+                                                            options_.device.float_type(), options_.inference));
     const auto opacity = static_cast<float>(options_.opacity);
     const Image over = overlay(sample->photo, labels, legend_.palette, opacity);
     const std::string file = data_->name(index) + ".png";
@@ -195,6 +195,7 @@ void PredictOptions::declare(CLI::App& app) {
       ->check(CLI::Range(0, 8192))
       ->capture_default_str()
       ->group("Network");
+  inference.declare(app);
   device.declare(app);
 }
 

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "apps/clusterer.h"
-#include "apps/evaluate_whole.h"
+#include "apps/score_images.h"
 #include "apps/training.h"
 #include "engine/augment.h"
 #include "engine/ops.h"
@@ -174,7 +174,11 @@ void SupervisedTrainer::read_pending() {
 }
 
 Histogram SupervisedTrainer::evaluate_now() {
-  if (val_loader_ == nullptr) return evaluate_whole(segmenter_, 0, *val_data_, options_.res, dtype_);
+  if (val_loader_ == nullptr) {
+    return score_images(*segmenter_.network, segmenter_.classifiers, *val_data_,
+                        {.protocol = "full", .side = options_.res, .dtype = dtype_, .load = options_.load})
+        .histograms.front();
+  }
   val_loader_->start(every_index(*val_data_));
   const auto classes = static_cast<int64_t>(val_data_->classes().size());
   return evaluate(*segmenter_.network, segmenter_.classifiers, *val_loader_, classes, dtype_).front();

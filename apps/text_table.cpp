@@ -16,12 +16,17 @@ std::string fixed(double value, int digits) {
   return text;
 }
 
-std::string mean_and_spread(const std::vector<double>& values, int digits) {
+MeanAndSpread mean_and_spread_of(const std::vector<double>& values) {
+  const auto count = static_cast<double>(values.size());
   double mean = 0.0, square = 0.0;
-  for (const double v : values) mean += v / static_cast<double>(values.size());
-  for (const double v : values) square += (v - mean) * (v - mean) / static_cast<double>(values.size());
-  return values.size() < 2 ? fixed(mean, digits)
-                           : concat(fixed(mean, digits), " +- ", fixed(std::sqrt(square), digits));
+  for (const double v : values) mean += v / count;
+  for (const double v : values) square += (v - mean) * (v - mean) / count;
+  return values.empty() ? MeanAndSpread{NAN, NAN} : MeanAndSpread{mean, std::sqrt(square)};
+}
+
+std::string mean_and_spread(const std::vector<double>& values, int digits) {
+  const MeanAndSpread s = mean_and_spread_of(values);
+  return values.size() < 2 ? fixed(s.mean, digits) : concat(fixed(s.mean, digits), " +- ", fixed(s.spread, digits));
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {

@@ -11,7 +11,12 @@ namespace bareseg {
 
 /// `value` with `digits` decimals; "-" for NaN.
 std::string fixed(double value, int digits);
-/// "12.34 +- 0.56" (population standard deviation), or the number alone where there is one.
+/// Mean and population standard deviation; NaN of nothing.
+struct MeanAndSpread {
+  double mean, spread;
+};
+MeanAndSpread mean_and_spread_of(const std::vector<double>& values);
+/// "12.34 +- 0.56", or the number alone where there is one.
 std::string mean_and_spread(const std::vector<double>& values, int digits = 2);
 
 /// Aligned columns, first row the heading; the first column is set left, the others right.

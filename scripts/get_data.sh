@@ -105,6 +105,7 @@ Pascal VOC 2012, segmentation: 20 classes and the background
     tar -xf benchmark.tgz
     sbd=benchmark_RELEASE/dataset voc=VOCdevkit/VOC2012; lists=$voc/ImageSets/Segmentation
     cp -r $voc/SegmentationClass $voc/SegmentationClassAug
+    export LC_ALL=C
     sort -u $sbd/train.txt $sbd/val.txt $lists/train.txt | comm -23 - $lists/val.txt > $lists/trainaug.txt
     python3 -c '
 import pathlib, sys, scipy.io, PIL.Image

@@ -1,37 +1,23 @@
 // scripts/get_data.sh.
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdio>
-
 #include "data/dataset.h"
 #include "tests/data/files.h"
+#include "tests/process.h"
 
 namespace bareseg {
 namespace fs = std::filesystem;
 namespace {
 
-struct Outcome {
-  int code;
-  std::string text;
-};
-
 Outcome get_data(const std::string& arguments) {
-  const std::string command = "'" BARESEG_TESTS_DIR "/../scripts/get_data.sh' " + arguments + " 2>&1";
-  FILE* pipe = popen(command.c_str(), "r");
-  Outcome outcome{-1, {}};
-  if (pipe == nullptr) return outcome;
-  std::array<char, 4096> buffer;
-  for (size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) outcome.text.append(buffer.data(), n);
-  outcome.code = WEXITSTATUS(pclose(pipe));
-  return outcome;
+  return run("'" BARESEG_TESTS_DIR "/../scripts/get_data.sh' " + arguments);
 }
 
 testing::AssertionResult says(const Outcome& outcome, int code, const std::vector<std::string>& parts) {
-  if (outcome.code != code) return testing::AssertionFailure() << "exit " << outcome.code << "\n" << outcome.text;
+  if (outcome.code != code) return testing::AssertionFailure() << "exit " << outcome.code << "\n" << outcome.output;
   for (const std::string& part : parts) {
-    if (outcome.text.find(part) == std::string::npos) {
-      return testing::AssertionFailure() << "no '" << part << "' in:\n" << outcome.text;
+    if (outcome.output.find(part) == std::string::npos) {
+      return testing::AssertionFailure() << "no '" << part << "' in:\n" << outcome.output;
     }
   }
   return testing::AssertionSuccess();

@@ -96,10 +96,10 @@ TEST(PredictClusters, AnySizeAndBothClassifiers) {
 TEST(PredictClusters, WithLittleMemoryEachBlockTakesItsPixel) {
   const Segmenter s = tiny_segmenter();
   const Image image = drawn_picture(48, 40);
-  const ClusterMap whole = predict_clusters(s, 0, image, 32, kFloat32, 48 * 40 * kTinyClusters);
+  const ClusterMap whole = predict_clusters(s, 0, image, 32, kFloat32, {}, 48 * 40 * kTinyClusters);
   EXPECT_EQ(whole.clusters, predict_clusters(s, 0, image, 32, kFloat32).clusters);
   // A quarter of the scores: 24x20, each pixel twice in both directions.
-  const ClusterMap map = predict_clusters(s, 0, image, 32, kFloat32, 24 * 20 * kTinyClusters);
+  const ClusterMap map = predict_clusters(s, 0, image, 32, kFloat32, {}, 24 * 20 * kTinyClusters);
   EXPECT_EQ(map.width, 48);
   EXPECT_EQ(map.height, 40);
   int64_t equal = 0;

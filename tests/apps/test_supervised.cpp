@@ -98,7 +98,7 @@ TEST_F(TrainSupervised, ItsCheckpointsAreScoredDrawnAndTold) {
   // The same pixels as at the end of training.
   ASSERT_EQ(run(with_data({"evaluate", checkpoint, "--json", at("scores.json"), "--threads", "1"})), 0) << output();
   const nlohmann::json scores = nlohmann::json::parse(text(at("scores.json")));
-  EXPECT_EQ(scores["classifiers"][0]["histogram"], metrics("a").back()["view1"]["histogram"]);
+  EXPECT_EQ(scores["results"][0]["histogram"], metrics("a").back()["view1"]["histogram"]);
   ASSERT_EQ(run(with_data({"predict", checkpoint, "--out", at("pictures"), "--count", "2"})), 0) << output();
   EXPECT_TRUE(fs::exists(at("pictures/grid.png")));
   ASSERT_EQ(run({"info", checkpoint}), 0);
