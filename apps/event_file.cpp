@@ -3,22 +3,15 @@
 #include <array>
 #include <bit>
 #include <chrono>
-#include <cstring>
 
 #include "engine/error.h"
+#include "engine/little_endian.h"
 
 namespace bareseg {
 namespace {
 
 // Field numbers are those of TensorFlow's event.proto and summary.proto.
 enum WireType : uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
-
-template <typename T>
-std::string little_endian(T value) {
-  std::string bytes(sizeof value, '\0');
-  std::memcpy(bytes.data(), &value, sizeof value);
-  return bytes;
-}
 
 std::string varint(uint64_t value) {
   std::string bytes;

@@ -11,7 +11,7 @@
 namespace bareseg {
 namespace {
 
-constexpr int kIn = kWinogradInput, kOut = kWinogradOutput, kTaps = 3;
+constexpr int kIn = kWinogradInput, kOut = kWinogradOutput, kSide = 3;
 constexpr float kRoot = 1.41421356237f;      // sqrt(2), a point
 constexpr float kHalfRoot = 0.70710678118f;  // 1 / sqrt(2), a point
 constexpr float kSmall = -1.0f / 1.5f;       // weights of the points +-1/sqrt(2)
@@ -62,7 +62,7 @@ struct OutputGradientLine {  // A
 };
 
 struct WeightLine {  // G
-  static constexpr int kFrom = kTaps, kTo = kIn;
+  static constexpr int kFrom = kSide, kTo = kIn;
   template <typename Float>
   [[gnu::always_inline]] static void apply(const Float (&w)[kFrom], Float (&t)[kTo]) {
     const Float even_small = kSmall * (w[0] + 0.5f * w[2]), odd_small = (kSmall * kHalfRoot) * w[1];
@@ -77,7 +77,7 @@ struct WeightLine {  // G
 };
 
 struct WeightGradientLine {  // G^T
-  static constexpr int kFrom = kIn, kTo = kTaps;
+  static constexpr int kFrom = kIn, kTo = kSide;
   template <typename Float>
   [[gnu::always_inline]] static void apply(const Float (&p)[kFrom], Float (&dw)[kTo]) {
     const Float even_small = kSmall * (p[1] + p[2]), even_large = kLarge * (p[3] + p[4]);

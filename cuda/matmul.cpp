@@ -7,8 +7,8 @@
 namespace bareseg {
 namespace {
 
-constexpr size_t kPlansInUse = 4096;
-constexpr uint64_t kWorkspace = 32 << 20;  // bytes; what cuBLAS recommends for Hopper
+constexpr size_t kMatmulPlans = 4096;
+constexpr uint64_t kMatmulWorkspace = 32 << 20;  // bytes; what cuBLAS recommends for Hopper
 
 std::shared_ptr<cublasLtMatrixLayoutOpaque_t> layout(cudaDataType_t type, int64_t rows, int64_t cols) {
   cublasLtMatrixLayout_t made = nullptr;
@@ -38,7 +38,7 @@ std::shared_ptr<cublasLtMatmulPreferenceOpaque_t> preference(int64_t alignment) 
   const auto set = [&](cublasLtMatmulPreferenceAttributes_t name, auto value) {
     BS_CUBLAS(cublas_lt().cublasLtMatmulPreferenceSetAttribute(made, name, &value, sizeof value));
   };
-  set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspace);
+  set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kMatmulWorkspace);
   // Parts of a sum meet in float32, in a fixed order, never in the narrower type of the result.
   set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
   for (const auto name : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
@@ -50,7 +50,8 @@ std::shared_ptr<cublasLtMatmulPreferenceOpaque_t> preference(int64_t alignment) 
 
 }  // namespace
 
-CublasMatmul::CublasMatmul(Device device, cudaStream_t stream) : device_(device), stream_(stream), plans_(kPlansInUse) {
+CublasMatmul::CublasMatmul(Device device, cudaStream_t stream)
+    : device_(device), stream_(stream), plans_(kMatmulPlans) {
   BS_CUBLAS(cublas_lt().cublasLtCreate(&handle_));
 }
 

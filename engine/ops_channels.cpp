@@ -4,7 +4,7 @@
 namespace bareseg {
 namespace {
 
-void check_map(const char* op, const Tensor& x) {
+void check_channels(const char* op, const Tensor& x) {
   BS_CHECK(x.defined() && x.rank() == 4 && is_float(x.dtype()) && x.dim(3) > 0, op,
            ": maps must be float [N, H, W, C] with C > 0, got ",
            x.defined() ? concat(x.dtype(), " ", x.shape()) : "an undefined tensor");
@@ -17,7 +17,7 @@ Tensor concat_channels(const std::vector<Tensor>& maps) {
   BS_CHECK(!maps.empty(), "concat_channels: expected at least one map");
   int64_t channels = 0;
   for (const Tensor& x : maps) {
-    check_map("concat_channels", x);
+    check_channels("concat_channels", x);
     const Tensor& first = maps.front();
     BS_CHECK(x.shape().drop_last() == first.shape().drop_last() && x.dtype() == first.dtype() &&
                  x.device() == first.device(),
@@ -50,7 +50,7 @@ Tensor concat_channels(const std::vector<Tensor>& maps) {
 
 Tensor global_avg_pool(const Tensor& x) {
   const TraceRange range("global_avg_pool");
-  check_map("global_avg_pool", x);
+  check_channels("global_avg_pool", x);
   const int64_t samples = x.dim(0), channels = x.dim(3), pixels = x.dim(1) * x.dim(2);
   BS_CHECK(pixels > 0, "global_avg_pool: maps must have pixels, got ", x.shape());
   Backend& device = backend(x.device());

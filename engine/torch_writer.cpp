@@ -1,9 +1,9 @@
 #include "engine/torch_writer.h"
 
 #include <bit>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "engine/little_endian.h"
 #include "engine/zip_file.h"
 
 namespace bareseg {
@@ -23,13 +23,6 @@ const char* storage_class(DType dtype) {
       break;
   }
   return "ByteStorage";
-}
-
-template <typename T>
-void put(std::string& pickle, T value) {
-  char bytes[sizeof value];
-  std::memcpy(bytes, &value, sizeof value);
-  pickle.append(bytes, sizeof value);
 }
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
@@ -65,23 +58,23 @@ void TorchWriter::text(std::string_view utf8) {
   }
   BS_CHECK(utf8.size() < uint64_t{1} << 32, "a text has ", utf8.size(), " bytes, more than 4 GiB");
   pickle_ += 'X';  // BINUNICODE
-  put(pickle_, static_cast<uint32_t>(utf8.size()));
+  pickle_ += little_endian(static_cast<uint32_t>(utf8.size()));
   pickle_ += utf8;
 }
 
 void TorchWriter::integer(int64_t value) {
   if (std::in_range<int32_t>(value)) {
     pickle_ += 'J';  // BININT
-    put(pickle_, static_cast<int32_t>(value));
+    pickle_ += little_endian(static_cast<int32_t>(value));
   } else {
     pickle_ += "\x8a\x08";  // LONG1 of 8 bytes
-    put(pickle_, value);
+    pickle_ += little_endian(value);
   }
 }
 
 void TorchWriter::real(double value) {
   pickle_ += 'G';  // BINFLOAT, big-endian
-  put(pickle_, __builtin_bswap64(std::bit_cast<uint64_t>(value)));
+  pickle_ += little_endian(__builtin_bswap64(std::bit_cast<uint64_t>(value)));
 }
 
 void TorchWriter::boolean(bool value) { pickle_ += value ? '\x88' : '\x89'; }

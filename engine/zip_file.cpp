@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "engine/error.h"
+#include "engine/little_endian.h"
 
 namespace bareseg {
 namespace {
@@ -85,26 +86,18 @@ void check_disjoint(std::vector<Extent> extents, uint64_t archive_bytes) {
   }
 }
 
-// One field of a record, little-endian.
-template <typename T>
-void put(std::string& record, T value) {
-  char bytes[sizeof value];
-  std::memcpy(bytes, &value, sizeof value);
-  record.append(bytes, sizeof value);
-}
-
 // What a local header and the directory say alike of a stored entry: version 2.0, names in UTF-8, 1 January 1980.
 void put_entry(std::string& record, const std::string& name, uint32_t checksum, uint32_t bytes, uint16_t extra) {
-  put(record, uint16_t{20});
-  put(record, uint16_t{0x0800});
-  put(record, uint16_t{0});
-  put(record, uint16_t{0});
-  put(record, uint16_t{0x21});
-  put(record, checksum);
-  put(record, bytes);
-  put(record, bytes);
-  put(record, static_cast<uint16_t>(name.size()));
-  put(record, extra);
+  record += little_endian(uint16_t{20});
+  record += little_endian(uint16_t{0x0800});
+  record += little_endian(uint16_t{0});
+  record += little_endian(uint16_t{0});
+  record += little_endian(uint16_t{0x21});
+  record += little_endian(checksum);
+  record += little_endian(bytes);
+  record += little_endian(bytes);
+  record += little_endian(static_cast<uint16_t>(name.size()));
+  record += little_endian(extra);
 }
 
 }  // namespace
@@ -191,7 +184,7 @@ void ZipWriter::add(const std::string& name, std::span<const std::byte> bytes) {
   std::string header = "PK\x03\x04";
   put_entry(header, name, checksum, size, static_cast<uint16_t>(kExtraHeaderBytes + padding));
   header += name + "FB";  // torch's mark of padding
-  put(header, static_cast<uint16_t>(padding));
+  header += little_endian(static_cast<uint16_t>(padding));
   header.append(padding, '\0');
   entries_.push_back({name, checksum, size, static_cast<uint32_t>(position_)});
   write(header);
@@ -203,10 +196,10 @@ void ZipWriter::finish() {
   const uint64_t begin = position_;
   for (const Entry& entry : entries_) {
     std::string record = "PK\x01\x02";
-    put(record, uint16_t{20});
+    record += little_endian(uint16_t{20});
     put_entry(record, entry.name, entry.checksum, entry.bytes, 0);
     record.append(10, '\0');  // comment, disk, attributes
-    put(record, entry.offset);
+    record += little_endian(entry.offset);
     write(record + entry.name);
   }
   const uint64_t bytes = position_ - begin;
@@ -214,10 +207,10 @@ void ZipWriter::finish() {
            ": more than 4 GiB, which its format cannot say");
   std::string end(kEndSignature);
   end.append(4, '\0');  // disks
-  put(end, static_cast<uint16_t>(entries_.size()));
-  put(end, static_cast<uint16_t>(entries_.size()));
-  put(end, static_cast<uint32_t>(bytes));
-  put(end, static_cast<uint32_t>(begin));
+  end += little_endian(static_cast<uint16_t>(entries_.size()));
+  end += little_endian(static_cast<uint16_t>(entries_.size()));
+  end += little_endian(static_cast<uint32_t>(bytes));
+  end += little_endian(static_cast<uint32_t>(begin));
   end.append(2, '\0');  // comment
   write(end);
 }

@@ -3,8 +3,6 @@
 namespace bareseg {
 namespace {
 
-Random weights(const ModuleOptions& module, uint64_t& part) { return {module.seed, Draws::weights, part++}; }
-
 /// torch's default convolution, without bias, that keeps the size of the map.
 Conv2d::Options same_size(int64_t in, int64_t out, int64_t kernel, int64_t dilation = 1) {
   return {.in = in,
@@ -27,7 +25,7 @@ Aspp::Aspp(const Options& o, const ModuleOptions& module, uint64_t& part) : drop
 }
 
 void Aspp::make(Branch& branch, const Conv2d::Options& conv, int index, const ModuleOptions& module, uint64_t& part) {
-  branch.conv = std::make_unique<Conv2d>(conv, weights(module, part), module.device);
+  branch.conv = std::make_unique<Conv2d>(conv, weight_draws(module, part), module.device);
   branch.norm = std::make_unique<BatchNorm>(conv.out, module.device);
   branch.child(std::to_string(index), *branch.conv);
   branch.child(std::to_string(index + 1), *branch.norm);
@@ -51,7 +49,7 @@ DeepLabV3::DeepLabV3(const Options& o, const ModuleOptions& module)
              .dilations = o.output_stride == 8 ? std::array<int64_t, 3>{12, 24, 36} : std::array<int64_t, 3>{6, 12, 18},
              .dropout = o.dropout},
             module, part_),
-      conv_(same_size(kFeatures, kFeatures, 3), weights(module, part_), module.device),
+      conv_(same_size(kFeatures, kFeatures, 3), weight_draws(module, part_), module.device),
       norm_(kFeatures, module.device) {
   BS_CHECK(o.output_stride == 8 || o.output_stride == 16, "DeepLabV3: output_stride must be 8 or 16, got ",
            o.output_stride);

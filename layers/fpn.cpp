@@ -7,7 +7,7 @@ FpnDecoder::FpnDecoder(const std::array<int64_t, 4>& channels, int64_t out, cons
   for (size_t i = laterals_.size(); i-- > 0;) {
     const Conv2d::Options options{
         .in = channels[3 - i], .out = out, .kernel = 1, .bias = true, .init = Conv2d::Init::uniform_fan_in};
-    laterals_[i] = std::make_unique<Conv2d>(options, Random(module.seed, Draws::weights, part++), module.device);
+    laterals_[i] = std::make_unique<Conv2d>(options, weight_draws(module, part), module.device);
     child(concat("layer", i + 1), *laterals_[i]);
   }
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/random.h"
 #include "engine/state_dict.h"
 #include "engine/tensor.h"
 
@@ -15,6 +16,11 @@ struct ModuleOptions {
   Device device = {};
   uint64_t seed = 1;
 };
+
+/// From what a layer's weights start; every layer of a network is another `part`.
+inline Random weight_draws(const ModuleOptions& module, uint64_t& part) {
+  return {module.seed, Draws::weights, part++};
+}
 
 /// Owns parameters (trained), buffers (running statistics) and, as members of the derived class, other modules.
 /// Registered members are referred to by address, so modules neither copy nor move.

@@ -10,8 +10,6 @@ struct Downsample : Module {
   }
 };
 
-Random weights(const ModuleOptions& module, uint64_t& part) { return {module.seed, Draws::weights, part++}; }
-
 }  // namespace
 
 ResidualBlock::ResidualBlock(const Options& o, const ModuleOptions& module, uint64_t& part) {
@@ -29,14 +27,14 @@ ResidualBlock::ResidualBlock(const Options& o, const ModuleOptions& module, uint
                                .conv = {.stride = layer.stride,
                                         .padding = layer.kernel / 2 * o.dilation,
                                         .dilation = layer.kernel > 1 ? o.dilation : 1}};
-    convs_.push_back(std::make_unique<Conv2d>(conv, weights(module, part), module.device));
+    convs_.push_back(std::make_unique<Conv2d>(conv, weight_draws(module, part), module.device));
     norms_.push_back(std::make_unique<BatchNorm>(layer.out, module.device));
     child(concat("conv", convs_.size()), *convs_.back());
     child(concat("bn", norms_.size()), *norms_.back());
   }
   if (o.stride == 1 && o.in == o.out()) return;
   const Conv2d::Options conv{.in = o.in, .out = o.out(), .kernel = 1, .conv = {.stride = o.stride}};
-  shortcut_ = std::make_unique<Conv2d>(conv, weights(module, part), module.device);
+  shortcut_ = std::make_unique<Conv2d>(conv, weight_draws(module, part), module.device);
   shortcut_norm_ = std::make_unique<BatchNorm>(o.out(), module.device);
   downsample_ = std::make_unique<Downsample>(*shortcut_, *shortcut_norm_);
   child("downsample", *downsample_);
@@ -59,7 +57,7 @@ ResNet::ResNet(int depth, const ModuleOptions& module, uint64_t& part, int outpu
                                     : depth == 101 ? std::array{3, 4, 23, 3}
                                                    : std::array{3, 4, 6, 3};
   const Conv2d::Options stem{.in = 3, .out = 64, .kernel = 7, .conv = {.stride = 2, .padding = 3}};
-  conv1_ = std::make_unique<Conv2d>(stem, weights(module, part), module.device);
+  conv1_ = std::make_unique<Conv2d>(stem, weight_draws(module, part), module.device);
   child("conv1", *conv1_);
   child("bn1", bn1_);
   int64_t in = 64, dilation = 1;

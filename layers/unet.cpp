@@ -3,16 +3,14 @@
 namespace bareseg {
 namespace {
 
-Random weights(const ModuleOptions& module, uint64_t& part) { return {module.seed, Draws::weights, part++}; }
-
 Conv2d::Options conv3x3(int64_t in, int64_t out) { return {.in = in, .out = out, .kernel = 3, .conv = {.padding = 1}}; }
 
 }  // namespace
 
 DoubleConv::DoubleConv(int64_t in, int64_t middle, int64_t out, const ModuleOptions& module, uint64_t& part)
-    : conv1_(conv3x3(in, middle), weights(module, part), module.device),
+    : conv1_(conv3x3(in, middle), weight_draws(module, part), module.device),
       bn1_(middle, module.device),
-      conv2_(conv3x3(middle, out), weights(module, part), module.device),
+      conv2_(conv3x3(middle, out), weight_draws(module, part), module.device),
       bn2_(out, module.device) {
   child("conv1", conv1_);
   child("bn1", bn1_);

@@ -4,14 +4,10 @@
 
 #include "apps/run.h"
 #include "tests/data/files.h"
+#include "tests/process.h"
 
 namespace bareseg {
 namespace {
-
-struct Outcome {
-  int code = -1;
-  std::string text;
-};
 
 Outcome check(const DataCheckOptions& options) {
   testing::internal::CaptureStdout();
@@ -22,14 +18,14 @@ Outcome check(const DataCheckOptions& options) {
     testing::internal::GetCapturedStdout();
     throw;
   }
-  outcome.text = testing::internal::GetCapturedStdout();
+  outcome.output = testing::internal::GetCapturedStdout();
   return outcome;
 }
 
 testing::AssertionResult says(const Outcome& outcome, const std::vector<std::string>& parts) {
   for (const std::string& part : parts) {
-    if (outcome.text.find(part) == std::string::npos) {
-      return testing::AssertionFailure() << "no '" << part << "' in:\n" << outcome.text;
+    if (outcome.output.find(part) == std::string::npos) {
+      return testing::AssertionFailure() << "no '" << part << "' in:\n" << outcome.output;
     }
   }
   return testing::AssertionSuccess();
@@ -63,7 +59,7 @@ TEST_F(DataCheck, CountsBothSplits) {
                              "1 road", "54", "94.74 %", "ignored pixels: 3, 5.00 % of all",
                              "val: 1 images, 1 good, width 5, height 5", "100.00 %", "no problem found"}));
   options_.split = "val";
-  EXPECT_EQ(check(options_).text.find("train"), std::string::npos);
+  EXPECT_EQ(check(options_).output.find("train"), std::string::npos);
 }
 
 TEST_F(DataCheck, NamesEveryBadFile) {
@@ -104,7 +100,7 @@ TEST_F(DataCheck, PlainPhotographsAreCheckedOnce) {
   const Outcome outcome = check(options_);
   EXPECT_EQ(outcome.code, 0);
   EXPECT_TRUE(says(outcome, {"images: 3 images, 3 good, width 4 to 8, height 3 to 6, without labels"}));
-  EXPECT_EQ(outcome.text.find("ignored"), std::string::npos);
+  EXPECT_EQ(outcome.output.find("ignored"), std::string::npos);
 }
 
 TEST_F(DataCheck, RenderedScenesAreSound) {

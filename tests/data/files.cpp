@@ -46,6 +46,12 @@ std::optional<fs::path> shared_data() {
   return fs::is_directory(folder) ? std::optional(folder) : std::nullopt;
 }
 
+std::vector<std::string> names_of(const Dataset& data) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < data.size(); ++i) names.push_back(data.name(i));
+  return names;
+}
+
 Image drawn_picture(int64_t width, int64_t height) {
   Image image{width, height, {}};
   for (int64_t y = 0; y < height; ++y) {

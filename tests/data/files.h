@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "data/dataset.h"
 #include "data/image.h"
 
 namespace bareseg {
@@ -35,6 +36,9 @@ testing::AssertionResult refuses(const std::function<void()>& call, const std::v
 
 /// The project's shared sample data, or nothing where it is not at hand.
 std::optional<std::filesystem::path> shared_data();
+
+/// Of the images of a data set, in its order.
+std::vector<std::string> names_of(const Dataset& data);
 
 /// A smooth picture with an edge, no two rows or columns alike.
 Image drawn_picture(int64_t width, int64_t height);

@@ -18,12 +18,6 @@ namespace fs = std::filesystem;
 using Ids = std::vector<std::string>;
 using Values = std::vector<uint8_t>;
 
-Ids names_of(const Dataset& data) {
-  Ids names;
-  for (int64_t i = 0; i < data.size(); ++i) names.push_back(data.name(i));
-  return names;
-}
-
 class Benchmarks : public testing::Test {
  protected:
   testing::AssertionResult opening_refuses(const DatasetOptions& options, Split split, const Ids& parts) const {

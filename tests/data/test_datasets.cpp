@@ -17,12 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using Ids = std::vector<std::string>;
 
-Ids names_of(const Dataset& data) {
-  Ids names;
-  for (int64_t i = 0; i < data.size(); ++i) names.push_back(data.name(i));
-  return names;
-}
-
 testing::AssertionResult opening_refuses(const DatasetOptions& options, Split split, const Ids& parts) {
   return refuses([&] { open_dataset(options, split); }, parts);
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "engine/little_endian.h"
 #include "engine/random.h"
 
 namespace bareseg {
@@ -72,14 +73,6 @@ std::string error_of(F&& f) {
 }
 
 inline std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
-
-/// n as its little-endian bytes.
-template <typename T>
-std::string little_endian(T n) {
-  std::string text(sizeof n, '\0');
-  std::memcpy(text.data(), &n, sizeof n);
-  return text;
-}
 
 /// Calls f with every beginning of `bytes` but the whole.
 template <typename F>

@@ -19,11 +19,11 @@ std::string golden_error(const char* name) {
   return error_of([&] { golden(name); });
 }
 
-std::string file_of(const std::string& header, const std::string& data = "") {
+std::string npy_file(const std::string& header, const std::string& data = "") {
   return "\x93NUMPY\1\0"s + little_endian(static_cast<uint16_t>(header.size())) + header + data;
 }
 
-std::string parse_error(const std::string& file) {
+std::string npy_error(const std::string& file) {
   return error_of([&] { parse_npy(bytes_of(file), "f"); });
 }
 
@@ -126,10 +126,10 @@ TEST(Npy, HeadersAreNotTrusted) {
   const auto header = [](const std::string& descr, const std::string& order, const std::string& shape) {
     return "{'descr': " + descr + ", 'fortran_order': " + order + ", 'shape': " + shape + ", }\n";
   };
-  const auto shaped = [&](const std::string& shape) { return file_of(header("'<f4'", "False", shape), "12345678"); };
-  EXPECT_EQ(parse_error(shaped("(2,)")), "");
-  EXPECT_EQ(parse_error(shaped("(1, 2)")), "");
-  EXPECT_EQ(parse_error(file_of("{\"shape\":(),\"descr\":\"|u1\",\"fortran_order\":True}", "1")), "");
+  const auto shaped = [&](const std::string& shape) { return npy_file(header("'<f4'", "False", shape), "12345678"); };
+  EXPECT_EQ(npy_error(shaped("(2,)")), "");
+  EXPECT_EQ(npy_error(shaped("(1, 2)")), "");
+  EXPECT_EQ(npy_error(npy_file("{\"shape\":(),\"descr\":\"|u1\",\"fortran_order\":True}", "1")), "");
   const std::vector<std::pair<std::string, const char*>> cases = {
       {"", "not an .npy file"},
       {"\x93NUMPX\1\0", "not an .npy file"},
@@ -138,17 +138,17 @@ TEST(Npy, HeadersAreNotTrusted) {
       {"\x93NUMPY\1\0\7"s, "cut in the header"},
       {"\x93NUMPY\1\0\7\0{"s, "expected 7 bytes, got 1"},
       {"\x93NUMPY\2\0\xff\xff\xff\xff{"s, "expected 4294967295 bytes, got 1"},
-      {file_of(""), "expected '{' in the header"},
-      {file_of("{'descr': '<f4'"), "expected '}'"},
-      {file_of("{'descr"), "cut inside a text"},
-      {file_of("{'descr': '<f4', 'descr': '<f4'}"), "says something twice"},
-      {file_of("{'descr': '<f4', 'shape': ()}"), "lacks"},
-      {file_of("{'x': 1}"), "unexpected key 'x'"},
-      {file_of(header("'<f4'", "False", "(1,)") + "import os", "1234"), "goes on after its end"},
-      {file_of(header("'<f4'", "0", "(1,)"), "1234"), "expected 'False'"},
-      {file_of(header("''", "False", "(1,)"), "1234"), "Python objects"},
-      {file_of(header("'<'", "False", "(1,)"), "1234"), "unknown"},
-      {file_of(header("'|f4'", "False", "(1,)"), "1234"), "not little-endian"},
+      {npy_file(""), "expected '{' in the header"},
+      {npy_file("{'descr': '<f4'"), "expected '}'"},
+      {npy_file("{'descr"), "cut inside a text"},
+      {npy_file("{'descr': '<f4', 'descr': '<f4'}"), "says something twice"},
+      {npy_file("{'descr': '<f4', 'shape': ()}"), "lacks"},
+      {npy_file("{'x': 1}"), "unexpected key 'x'"},
+      {npy_file(header("'<f4'", "False", "(1,)") + "import os", "1234"), "goes on after its end"},
+      {npy_file(header("'<f4'", "0", "(1,)"), "1234"), "expected 'False'"},
+      {npy_file(header("''", "False", "(1,)"), "1234"), "Python objects"},
+      {npy_file(header("'<'", "False", "(1,)"), "1234"), "unknown"},
+      {npy_file(header("'|f4'", "False", "(1,)"), "1234"), "not little-endian"},
       {shaped("(3,)"), "does not have the 8 bytes"},
       {shaped("(1,)"), "does not have the 8 bytes"},
       {shaped("(-1,)"), "must not be negative"},
@@ -159,8 +159,8 @@ TEST(Npy, HeadersAreNotTrusted) {
       {shaped("(1, 1, 1, 1, 1, 1, 2)"), "more than 6 dimensions"},
   };
   for (const auto& [file, message] : cases) {
-    EXPECT_NE(parse_error(file).find(message), std::string::npos) << parse_error(file);
-    EXPECT_TRUE(parse_error(file).starts_with("f: ")) << parse_error(file);
+    EXPECT_NE(npy_error(file).find(message), std::string::npos) << npy_error(file);
+    EXPECT_TRUE(npy_error(file).starts_with("f: ")) << npy_error(file);
   }
 }
 
@@ -174,7 +174,7 @@ TEST(Npz, EntriesAreNotTrusted) {
     });
     return error_of([&] { parse_npz(read_file(folder / "zip"), "f"); });
   };
-  EXPECT_EQ(refused("../../etc/passwd.npy", file_of("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}", "1")),
+  EXPECT_EQ(refused("../../etc/passwd.npy", npy_file("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}", "1")),
             "");
   EXPECT_EQ(refused("data.pkl", "x"), "f, data.pkl: expected arrays alone, got another entry");
   EXPECT_EQ(refused("a.npy", "x"), "f, a.npy: not an .npy file");

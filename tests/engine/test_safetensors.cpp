@@ -10,7 +10,7 @@
 namespace bareseg {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(BARESEG_TESTS_DIR) / "golden" / "small.safetensors";
+const std::filesystem::path kSmallFile = std::filesystem::path(BARESEG_TESTS_DIR) / "golden" / "small.safetensors";
 
 std::string file_of(const std::string& header, const std::string& data = "") {
   return little_endian(uint64_t{header.size()}) + header + data;
@@ -29,7 +29,7 @@ std::vector<T> values(const SafetensorsFile& file, const std::string& name) {
 }
 
 TEST(Safetensors, ReadsWhatThePythonPackageWrote) {
-  const SafetensorsFile file = read_safetensors(kGolden);
+  const SafetensorsFile file = read_safetensors(kSmallFile);
   EXPECT_EQ(file.tensors.size(), 12u);
   EXPECT_EQ(file.metadata, (std::map<std::string, std::string>{{"step", "7"}, {"name", "gr\xc3\xbcn"}}));
   EXPECT_EQ(values<float>(file, "conv.weight"),
@@ -155,7 +155,7 @@ TEST(Safetensors, RefusesBrokenHeaders) {
 }
 
 TEST(Safetensors, EveryTruncationIsRefused) {
-  each_truncation(read_file(kGolden), [](std::span<const std::byte> bytes) {
+  each_truncation(read_file(kSmallFile), [](std::span<const std::byte> bytes) {
     EXPECT_NE(error_of([&] { parse_safetensors(bytes, "f"); }), "") << bytes.size() << " bytes";
   });
 }
@@ -163,7 +163,7 @@ TEST(Safetensors, EveryTruncationIsRefused) {
 TEST(Safetensors, CorruptionNeverCrashes) {
   const MemoryLimit limit(uint64_t{256} << 20);
   int loaded = 0;
-  each_corruption(read_file(kGolden), 5000, [&](std::span<const std::byte> bytes) {
+  each_corruption(read_file(kSmallFile), 5000, [&](std::span<const std::byte> bytes) {
     loaded += error_of([&] { parse_safetensors(bytes, "f"); }).empty();
   });
   EXPECT_GT(loaded, 0);     // changes of elements alone

@@ -9,7 +9,7 @@ namespace bareseg {
 namespace {
 
 template <typename F>
-std::string message_of(F f) {
+std::string shape_error(F f) {
   try {
     f();
   } catch (const Error& error) {
@@ -55,15 +55,15 @@ TEST(Shape, Printed) {
 }
 
 TEST(Shape, Errors) {
-  EXPECT_EQ(message_of([] { Shape{1, 2, 3, 4, 5, 6, 7}; }), "Shape: expected at most 6 dimensions, got 7");
-  EXPECT_EQ(message_of([] { Shape{2, -1}; }), "Shape: dimension 1 must not be negative, got -1");
-  EXPECT_EQ(message_of([] { Shape{int64_t{1} << 32, int64_t{1} << 31}; }), "Shape: more elements than int64 counts");
+  EXPECT_EQ(shape_error([] { Shape{1, 2, 3, 4, 5, 6, 7}; }), "Shape: expected at most 6 dimensions, got 7");
+  EXPECT_EQ(shape_error([] { Shape{2, -1}; }), "Shape: dimension 1 must not be negative, got -1");
+  EXPECT_EQ(shape_error([] { Shape{int64_t{1} << 32, int64_t{1} << 31}; }), "Shape: more elements than int64 counts");
   // Also where a zero would hide it from count().
-  EXPECT_EQ(message_of([] { Shape{int64_t{1} << 62, 0, 2}; }), "Shape: more elements than int64 counts");
-  EXPECT_EQ(message_of([] { Shape{2, 3}.dim(2); }), "Shape: no dimension 2 in [2, 3]");
-  EXPECT_EQ(message_of([] { Shape{2, 3}.dim(-3); }), "Shape: no dimension -3 in [2, 3]");
-  EXPECT_EQ(message_of([] { Shape{}.drop_last(); }), "Shape: drop_last of a scalar");
-  EXPECT_EQ(message_of([] { Shape{1, 1, 1, 1, 1, 1}.append(2); }),
+  EXPECT_EQ(shape_error([] { Shape{int64_t{1} << 62, 0, 2}; }), "Shape: more elements than int64 counts");
+  EXPECT_EQ(shape_error([] { Shape{2, 3}.dim(2); }), "Shape: no dimension 2 in [2, 3]");
+  EXPECT_EQ(shape_error([] { Shape{2, 3}.dim(-3); }), "Shape: no dimension -3 in [2, 3]");
+  EXPECT_EQ(shape_error([] { Shape{}.drop_last(); }), "Shape: drop_last of a scalar");
+  EXPECT_EQ(shape_error([] { Shape{1, 1, 1, 1, 1, 1}.append(2); }),
             "Shape: append to [1, 1, 1, 1, 1, 1], which has 6 dimensions already");
 }
 

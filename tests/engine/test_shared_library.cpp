@@ -11,15 +11,6 @@
 namespace bareseg {
 namespace {
 
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.message();
-  }
-  return "nothing was thrown";
-}
-
 void expect_all(const std::string& text, const std::vector<std::string>& parts) {
   for (const std::string& part : parts)
     EXPECT_NE(text.find(part), std::string::npos) << "no '" << part << "' in: " << text;
@@ -30,7 +21,7 @@ TEST(SharedLibrary, CallsWhatItOpened) {
   EXPECT_EQ(math.entry<double(double)>("floor")(2.75), 2.0);
   EXPECT_EQ(math.path().filename(), "libm.so.6");
   EXPECT_TRUE(math.path().is_absolute());
-  expect_all(message_of([&] { math.entry<void()>("no_such_function"); }),
+  expect_all(error_of([&] { math.entry<void()>("no_such_function"); }),
              {"mathematics", math.path().string(), "no_such_function", "too old"});
 }
 
@@ -38,11 +29,11 @@ TEST(SharedLibrary, TheProgramItself) {
   const SharedLibrary program = SharedLibrary::linked("made in");
   EXPECT_EQ(program.entry<double(double)>("floor")(2.75), 2.0);
   EXPECT_TRUE(program.path().filename().string().starts_with("test_engine")) << program.path();
-  expect_all(message_of([&] { program.entry<void()>("no_such_function"); }), {"made in", "no_such_function"});
+  expect_all(error_of([&] { program.entry<void()>("no_such_function"); }), {"made in", "no_such_function"});
 }
 
 TEST(SharedLibrary, SaysWhatWasLookedForAndWhere) {
-  const std::string text = message_of([] {
+  const std::string text = error_of([] {
     SharedLibrary({.title = "Frobnication 2",
                    .files = {"libfrob.so.2", "libfrob.so.1"},
                    .folders = {"/no/such/folder", ""},
@@ -57,7 +48,7 @@ TEST(SharedLibrary, SaysWhyAFileThatIsThereDoesNotOpen) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "libbroken.so.1", std::string_view("no library"));
   expect_all(
-      message_of([&] { SharedLibrary({.title = "Broken", .files = {"libbroken.so.1"}, .folders = {folder.path()}}); }),
+      error_of([&] { SharedLibrary({.title = "Broken", .files = {"libbroken.so.1"}, .folders = {folder.path()}}); }),
       {(folder / "libbroken.so.1").string() + ": "});
 }
 

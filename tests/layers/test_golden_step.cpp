@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t kBatch = 2, kSide = 64, kCells = kSide / 4, kClasses = 5, kDims = 128;
 
 /// The script's `initial`, in torch's order.
-std::vector<float> initial(const StateEntry& entry) {
+std::vector<float> initial_of_step(const StateEntry& entry) {
   const Shape& shape = entry.tensor.shape();
   const std::string& name = entry.name;
   if (shape.rank() == 4) {
@@ -87,7 +87,7 @@ class GoldenStep : public OpTest {
     model_ = std::make_unique<ResNetFpn>(ResNetFpn::Options{.depth = 18}, ModuleOptions{.device = device()});
     for (const StateEntry& entry : model_->state()) {
       if (!golden_.contains("grad " + entry.name)) continue;
-      const std::vector<float> values = initial(entry);
+      const std::vector<float> values = initial_of_step(entry);
       overwrite(entry.tensor, entry.layout == Layout::ohwi ? channels_last(values, entry.tensor.shape()) : values);
     }
   }

@@ -27,7 +27,7 @@ std::map<std::string, std::vector<double>> golden(const std::string& network) {
 }
 
 /// The script's `initial`, in torch's order.
-std::vector<float> initial(const StateEntry& entry) {
+std::vector<float> initial_of_network(const StateEntry& entry) {
   const Shape& shape = entry.tensor.shape();
   if (shape.rank() == 4) {
     const double bound = std::sqrt(6.0 / static_cast<double>(shape.dim(1) * shape.dim(2) * shape.dim(3)));
@@ -62,7 +62,7 @@ class GoldenNetwork : public OpTest {
     const auto expected = golden(name);
     for (const StateEntry& entry : network.state()) {
       if (entry.name.ends_with("num_batches_tracked")) continue;
-      const std::vector<float> values = initial(entry);
+      const std::vector<float> values = initial_of_network(entry);
       overwrite(entry.tensor, entry.layout == Layout::ohwi ? channels_last(values, entry.tensor.shape()) : values);
     }
     const Shape shape{2, 33, 41, 3};

@@ -8,7 +8,7 @@
 namespace bareseg {
 namespace {
 
-constexpr int64_t kBatch = 2, kSide = 6, kDims = 8, kClasses = 3;
+constexpr int64_t kImages = 2, kEdge = 6, kWidth = 8, kKinds = 3;
 
 // A small network in training, with all that a step meets: statistics and counts of batch norm, crops, the fused loss,
 // an optimizer whose numbers change.
@@ -16,9 +16,9 @@ class Trained {
  public:
   Trained(Device device, bool adam, bool replay)
       : device_(device),
-        conv_({.in = 3, .out = kDims, .kernel = 3, .conv = {.padding = 1}}, Random(3, Draws::test), device),
-        norm_(kDims, device),
-        centroids_(random_normal({kClasses, kDims}, Random(4, Draws::test), kFloat32, device)),
+        conv_({.in = 3, .out = kWidth, .kernel = 3, .conv = {.padding = 1}}, Random(3, Draws::test), device),
+        norm_(kWidth, device),
+        centroids_(random_normal({kKinds, kWidth}, Random(4, Draws::test), kFloat32, device)),
         graph_(
             device, [this](const std::vector<Tensor>& inputs) { return step(inputs); }, replay) {
     std::vector<Tensor> parameters = conv_.parameters();
@@ -30,12 +30,12 @@ class Trained {
   }
 
   /// Results of the step number `i` on a batch of its own.
-  std::vector<Tensor> train(int i, int64_t batch = kBatch, DType dtype = kFloat32) {
+  std::vector<Tensor> train(int i, int64_t batch = kImages, DType dtype = kFloat32) {
     optimizer_->set_lr(0.01f / static_cast<float>(i + 1));
     const auto random = [&](uint64_t part) { return Random(static_cast<uint64_t>(i), Draws::test, part); };
     std::vector<int32_t> labels;
     std::vector<CropWindow> windows;
-    for (int64_t n = 0; n < batch * kSide * kSide; ++n) labels.push_back(static_cast<int32_t>((n * 7 + i) % kClasses));
+    for (int64_t n = 0; n < batch * kEdge * kEdge; ++n) labels.push_back(static_cast<int32_t>((n * 7 + i) % kKinds));
     for (int64_t n = 0; n < batch; ++n) {
       windows.push_back({.row = static_cast<int32_t>((n + i) % 3),
                          .col = 1,
@@ -44,9 +44,9 @@ class Trained {
                          .flip_horizontal = i % 2 == 0,
                          .flip_vertical = false});
     }
-    return graph_.run({random_normal({batch, kSide, kSide, 3}, random(1), dtype, device_),
-                       window_table(windows, kSide, kSide, device_),
-                       Tensor::from(labels, {batch * kSide * kSide}, device_), Tensor()});
+    return graph_.run({random_normal({batch, kEdge, kEdge, 3}, random(1), dtype, device_),
+                       window_table(windows, kEdge, kEdge, device_),
+                       Tensor::from(labels, {batch * kEdge * kEdge}, device_), Tensor()});
   }
 
   /// Everything that training changes.
@@ -65,7 +65,7 @@ class Trained {
     EXPECT_FALSE(inputs[3].defined());
     optimizer_->clear_gradients();
     Tensor terms;
-    const Tensor f = crop_resize_flip(norm_.forward(conv_.forward(inputs[0]), {.relu = true}), inputs[1], kSide);
+    const Tensor f = crop_resize_flip(norm_.forward(conv_.forward(inputs[0]), {.relu = true}), inputs[1], kEdge);
     const Tensor loss = cosine_cluster_loss(f, {{centroids_, inputs[2], {}}}, &terms);
     if (reads_back) static_cast<void>(loss.item());
     if (drops) static_cast<void>(dropout(f, 0.5f, Random(1, Draws::test)));
@@ -108,7 +108,7 @@ TEST_P(StepGraphTest, ReplayedStepsLeaveTheSameBits) {
       Trained plain(device(), adam, false), replayed(device(), adam, true);
       std::vector<std::vector<Tensor>> results;
       for (int i = 0; i < 7; ++i) {
-        const int64_t batch = i == 5 ? 1 : kBatch;  // one of another shape between the others
+        const int64_t batch = i == 5 ? 1 : kImages;  // one of another shape between the others
         const std::vector<Tensor> expected = plain.train(i, batch, dtype);
         results.push_back(replayed.train(i, batch, dtype));
         expect_same_bits(results.back(), expected);
