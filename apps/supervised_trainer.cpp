@@ -175,9 +175,12 @@ void SupervisedTrainer::read_pending() {
 
 Histogram SupervisedTrainer::evaluate_now() {
   if (val_loader_ == nullptr) {
-    return score_images(*segmenter_.network, segmenter_.classifiers, *val_data_,
-                        {.protocol = "full", .side = options_.res, .dtype = dtype_, .load = options_.load})
-        .histograms.front();
+    ScoringOptions whole;
+    whole.protocol = "full";
+    whole.side = options_.res;
+    whole.dtype = dtype_;
+    whole.load = options_.load;
+    return score_images(*segmenter_.network, segmenter_.classifiers, *val_data_, whole).histograms.front();
   }
   val_loader_->start(every_index(*val_data_));
   const auto classes = static_cast<int64_t>(val_data_->classes().size());
