@@ -124,6 +124,11 @@ dnnl_status_t dnnl_post_ops_append_sum(dnnl_post_ops_t post_ops, float scale) {
   return call(post_ops, scale);
 }
 
+dnnl_status_t dnnl_post_ops_append_sum_v2(dnnl_post_ops_t post_ops, float scale, dnnl_data_type_t data_type) {
+  static const auto call = entry<decltype(dnnl_post_ops_append_sum_v2)>("dnnl_post_ops_append_sum_v2");
+  return call(post_ops, scale, data_type);
+}
+
 dnnl_status_t dnnl_primitive_desc_iterator_create(dnnl_primitive_desc_iterator_t* iterator,
                                                   const_dnnl_op_desc_t op_desc, const_dnnl_primitive_attr_t attr,
                                                   dnnl_engine_t engine,

@@ -16,14 +16,10 @@ check_format() {
 }
 
 check_tidy() {
-  cmake --preset release >/dev/null  # writes the compile database
-  # The database is GCC's: Clang does not know all of its warnings.
+  cmake --preset tidy >/dev/null  # writes the compile database: files of a folder are read together, their headers once
   # A file that is not in it, as those of cuda/ where there is no toolkit, is not looked at.
-  git ls-files 'engine/*.cpp' 'layers/*.cpp' 'cpu/*.cpp' 'cuda/*.cpp' 'cluster/*.cpp' 'data/*.cpp' 'apps/*.cpp' 'bench/*.cpp' |
-    while read -r file; do
-      if grep -qF "\"$PWD/$file\"" build/release/compile_commands.json; then printf '%s\0' "$file"; fi
-    done |
-    xargs -0 -n 1 -P "$(nproc)" clang-tidy -p build/release --quiet --extra-arg=-Wno-unknown-warning-option \
+  sed -n 's/^ *"file": "\(.*\.\(cpp\|cxx\)\)",\?$/\1/p' build/tidy/compile_commands.json |
+    xargs -d '\n' -n 1 -P "$(nproc)" clang-tidy -p build/tidy --quiet \
       2> >(grep -v 'warnings\? generated' >&2)  # those are in system headers, and not shown
   echo "tidy: clean"
 }

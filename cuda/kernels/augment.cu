@@ -22,7 +22,7 @@ namespace {
 
 using namespace augmentation;
 
-constexpr int kTileBlocks = 3;  // on a multiprocessor: 80 registers per thread
+[[maybe_unused]] constexpr int kTileBlocks = 3;  // on a multiprocessor: 80 registers per thread
 
 __global__ void __launch_bounds__(kThreads) luma_kernel(AugmentBatch b, bool packed, int64_t* __restrict__ parts) {
   BS_SHARED(uint8_t, tone, 256);
