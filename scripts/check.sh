@@ -6,7 +6,8 @@
 #           every test: cmake --build --preset asan && ctest --preset asan, three times as long
 #   tsan    the loader's tests under ThreadSanitizer
 #   fuzz    a few seconds of mutated files for every reader, built by Clang under the same sanitizers (scripts/fuzz.sh)
-#   cuda    all kernels and ladders compile for every architecture without warnings or register spills
+#   cuda    all kernels and ladders compile without warnings or register spills for the architectures that the release
+#           build leaves out
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
