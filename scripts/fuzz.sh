@@ -2,7 +2,7 @@
 # Feeds mutated files to every reader, under AddressSanitizer and UndefinedBehaviorSanitizer; stops at the first bug.
 #   scripts/fuzz.sh [SECONDS [TARGET...]]    SECONDS for each target, 60 by default; targets: tests/fuzz/fuzz_<target>.cpp
 # What was found interesting is kept in build/fuzz/corpus, so that later runs go on from there. A failure leaves its
-# input as build/fuzz/<target>-crash-..., which the program build/fuzz/fuzz_<target> takes as its argument.
+# input as build/fuzz/<target>-crash-..., which the program build/asan/fuzz_<target> takes as its argument.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ if [[ ${#targets[@]} == 0 ]]; then
   done
 fi
 
-cmake --preset fuzz >/dev/null
+cmake --preset asan >/dev/null
 cmake --build --preset fuzz
 
 # The golden files that each reader starts from.
@@ -38,7 +38,7 @@ fuzz() {
   seeds=$(seeds_of "$target")
   mkdir -p "$corpus"
   cp $seeds "$corpus"
-  if ! build/fuzz/fuzz_"$target" "$corpus" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 \
+  if ! build/asan/fuzz_"$target" "$corpus" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 \
     -print_final_stats=1 -artifact_prefix=build/fuzz/"$target"- >build/fuzz/"$target".log 2>&1; then
     tail -50 build/fuzz/"$target".log
     echo "fuzz: $target failed" >&2
