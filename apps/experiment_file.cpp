@@ -17,19 +17,13 @@
 namespace bareseg {
 namespace {
 
-// Arabic presentation forms, U+FC40 to U+FEFE, which toml++ takes for impossible; U+FEFF marks the byte order.
-bool has_presentation_forms(std::string_view text) {
-  for (size_t at = text.find('\xef'); at != text.npos; at = text.find('\xef', at + 1)) {
-    const std::string_view letter = text.substr(at, 3);
-    if (letter >= "\xef\xb1\x80" && letter < "\xef\xbb\xbf") return true;
-  }
-  return false;
-}
-
 class Reader {
  public:
   Reader(std::string_view text, const std::string& file) : file_(file) {
-    BS_CHECK(!has_presentation_forms(text), file, ": holds letters from U+FC40 to U+FEFE, which are not read");
+    // To toml++ many letters are impossible outside of strings.
+    const auto letter = std::find_if(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) > 127; });
+    BS_CHECK(letter == text.end(), file, ":", std::count(text.begin(), letter, '\n') + 1,
+             ": expected ASCII; other letters are written in strings, as \\u00e9");
     try {
       root_ = toml::parse(text, file);
     } catch (const toml::parse_error& error) {
