@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "data/picture.h"
-#include "engine/augment_params.h"
+#include "engine/augment.h"
 #include "engine/ops.h"
 
 namespace bareseg {
@@ -153,17 +153,8 @@ ImageSize network_size(ImageSize image, int64_t res) {
   return {std::min(size.width, longest), std::min(size.height, longest)};
 }
 
-Tensor normalised(const Image& image) {
-  Tensor x = Tensor::empty({1, image.height, image.width, 3});
-  float table[3][256];
-  for (int channel = 0; channel < 3; ++channel) {
-    for (int v = 0; v < 256; ++v) {
-      table[channel][v] = (static_cast<float>(v) / 255.0f - kImageMean[channel]) / kImageStd[channel];
-    }
-  }
-  float* out = x.data<float>();
-  for (size_t i = 0; i < image.rgb.size(); ++i) out[i] = table[i % 3][image.rgb[i]];
-  return x;
+Tensor network_input(const Image& image, Device device, DType dtype) {
+  return normalize_images(Tensor::from(image.rgb, {1, image.height, image.width, 3}).to(device), dtype);
 }
 
 std::vector<int32_t> label_numbers(const Tensor& labels) {
@@ -180,7 +171,7 @@ std::vector<VersionFeatures> version_features(SegmentationNetwork& network, cons
   for (const Version& version : versions_of(how)) {
     Image seen = resized(image, scaled(size, version.scale));
     if (version.flipped) mirror(seen.rgb.data(), seen.height, seen.width, 3);
-    const Tensor x = cast(normalised(seen).to(network.device()), dtype);
+    const Tensor x = network_input(seen, network.device(), dtype);
     features.push_back({network.forward(x), version.flipped});
   }
   return features;

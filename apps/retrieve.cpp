@@ -145,7 +145,7 @@ Tensor query_features(const Segmenter& segmenter, const Image& image, const std:
   const Image seen = short_side > 0 ? resized(image, network_size(whole, short_side)) : image;
   const NoGrad no_grad;
   const ModeGuard mode(*segmenter.network, false);
-  const Tensor x = cast(normalised(seen).to(segmenter.network->device()), dtype);
+  const Tensor x = network_input(seen, segmenter.network->device(), dtype);
   const Tensor map = cast(l2_normalize(segmenter.network->forward(x)), kFloat32);
   const int64_t width = map.dim(2), dims = map.dim(3);
   const std::vector<float> all = map.to_vector<float>();

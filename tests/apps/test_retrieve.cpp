@@ -41,7 +41,7 @@ class Retrieve : public testing::Test {
     for (int64_t i = 0; i < kImages; ++i) {
       const NoGrad no_grad;
       const ModeGuard mode(*tiny_.network, false);
-      const Tensor map = l2_normalize(tiny_.network->forward(normalised(scenes_->image(i))));
+      const Tensor map = l2_normalize(tiny_.network->forward(network_input(scenes_->image(i))));
       for (int64_t cell = 0; cell < kCells * kCells; ++cell) {
         double distance = 0.0;
         for (int64_t d = 0; d < dims; ++d) {
@@ -85,7 +85,7 @@ TEST_F(Retrieve, QueriesAreUnitFeaturesOfTheirCells) {
   const Image image = drawn_picture(61, 45);
   const NoGrad no_grad;
   const ModeGuard mode(*tiny_.network, false);
-  const Tensor map = l2_normalize(tiny_.network->forward(normalised(image)));
+  const Tensor map = l2_normalize(tiny_.network->forward(network_input(image)));
   EXPECT_EQ(map.dim(1), 12);
   EXPECT_EQ(map.dim(2), 16);
   const Tensor q = query_features(tiny_, image, {{60, 44}, {10, 20}}, 0, kFloat32);
