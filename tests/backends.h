@@ -3,8 +3,8 @@
 
 namespace bareseg {
 
-/// Installs the CPU's and the emulator's; in programs built with BARESEG_CUDA the GPU's in place of the latter, whose
-/// kernels have the same names.
+/// Installs the CPU's and, with BARESEG_EMULATOR, the emulator's; in programs built with BARESEG_CUDA the GPU's in
+/// place of the latter, whose kernels have the same names.
 void install_test_backends();
 
 }  // namespace bareseg

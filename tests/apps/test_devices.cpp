@@ -17,7 +17,13 @@ namespace {
 
 constexpr Device kEmulated{Device::Type::emulated, 0};
 
-TEST(Devices, AutoSaysWhyItTakesTheCpu) {
+class Devices : public testing::Test {
+#if !defined(BARESEG_EMULATOR)
+  void SetUp() override { GTEST_SKIP() << "built without the emulator"; }
+#endif
+};
+
+TEST_F(Devices, AutoSaysWhyItTakesTheCpu) {
   std::string why;
   EXPECT_EQ(automatic_device({}, why), Device{});
   EXPECT_EQ(why, "no backend serves device cuda:0: this program was built without CUDA");  // as this test was
@@ -26,14 +32,14 @@ TEST(Devices, AutoSaysWhyItTakesTheCpu) {
   EXPECT_NE(testing::internal::GetCapturedStderr().find("computing on the CPU: " + why), std::string::npos);
 }
 
-TEST(Devices, WhatIsAskedForIsTaken) {
+TEST_F(Devices, WhatIsAskedForIsTaken) {
   EXPECT_EQ(DeviceOptions{.device = "cpu"}.open(), Device{});
   EXPECT_EQ(DeviceOptions{.device = "emulated"}.open(), kEmulated);
   EXPECT_TRUE(refuses([] { DeviceOptions{.device = "cuda:3"}.open(); }, {"cuda:3", "without CUDA"}));
   EXPECT_TRUE(refuses([] { DeviceOptions{.device = "abacus"}.open(); }, {"abacus"}));
 }
 
-TEST(Devices, AreListedWithWhatIsMissing) {
+TEST_F(Devices, AreListedWithWhatIsMissing) {
   testing::internal::CaptureStdout();
   EXPECT_EQ(list_devices(), 0);
   const std::string text = testing::internal::GetCapturedStdout();
@@ -43,7 +49,7 @@ TEST(Devices, AreListedWithWhatIsMissing) {
   }
 }
 
-TEST(Devices, PredictTheSameClusters) {
+TEST_F(Devices, PredictTheSameClusters) {
   const TemporaryFolder folder;
   save_segmenter(folder / "tiny.safetensors", tiny_segmenter());
   const Image photo = drawn_picture(45, 33);
@@ -57,7 +63,7 @@ TEST(Devices, PredictTheSameClusters) {
   EXPECT_GE(static_cast<double>(same), 0.995 * static_cast<double>(expected.size()));  // but for near ties
 }
 
-TEST(Devices, TrainTheSameNetwork) {
+TEST_F(Devices, TrainTheSameNetwork) {
   const TemporaryFolder folder;
   const auto trained = [&](const char* device) {
     ClusterOptions o;
