@@ -33,9 +33,10 @@ inline void report_rate(benchmark::State& state, const char* name, double work) 
   state.counters[name] = benchmark::Counter(work, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-void register_conv();     // bench/conv.cpp
-void register_network();  // bench/network.cpp
-void register_kmeans();   // bench/kmeans.cpp
-void register_views();    // bench/views.cpp
+void register_conv();         // bench/conv.cpp
+void register_network();      // bench/network.cpp
+void register_kmeans();       // bench/kmeans.cpp
+void register_views();        // bench/views.cpp
+void register_picie_epoch();  // bench/picie_epoch.cpp
 
 }  // namespace bareseg

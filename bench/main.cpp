@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
   bareseg::register_network();
   bareseg::register_kmeans();
   bareseg::register_views();
+  bareseg::register_picie_epoch();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

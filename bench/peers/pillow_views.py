@@ -20,23 +20,23 @@ BASE, VIEW, DRAWS, SEED = 640, 320, 64, 2021
 COLOURS = ("brightness", "contrast", "saturation", "hue")
 
 
-def draw_transforms():
-    """The authors' random numbers of one epoch, which data/augment_plan.h replays."""
-    np.random.seed(SEED)
-    random.seed(SEED)
+def draw_transforms(count, seed):
+    """The authors' random numbers of the first epoch, for `count` images; data/augment_plan.h replays them."""
+    np.random.seed(seed)
+    random.seed(seed)
     for _ in range(2):  # once when the data set is made, once for the epoch
-        np.random.shuffle(np.arange(DRAWS))
+        np.random.shuffle(np.arange(count))
         d = {}
         for colour in COLOURS:
             low, high = (-0.1, 0.1) if colour == "hue" else (0.7, 1.3)
             for view in range(2):
-                d[colour, view] = [np.random.random(DRAWS), [random.uniform(low, high) for _ in range(DRAWS)]]
+                d[colour, view] = [np.random.random(count), [random.uniform(low, high) for _ in range(count)]]
         for name in ("grey", "blur"):
             for view in range(2):
-                d[name, view] = np.random.random(DRAWS)
-        d["hflip"], d["vflip"] = np.random.random(DRAWS), np.random.random(DRAWS)
-        d["scale"] = np.random.uniform(0.5, 1.0, DRAWS)
-        d["place"] = np.random.uniform(0.0, 1.0, (DRAWS, 2))
+                d[name, view] = np.random.random(count)
+        d["hflip"], d["vflip"] = np.random.random(count), np.random.random(count)
+        d["scale"] = np.random.uniform(0.5, 1.0, count)
+        d["place"] = np.random.uniform(0.0, 1.0, (count, 2))
     return d
 
 
@@ -59,24 +59,40 @@ def tensor(image):
     return TF.normalize(TF.to_tensor(image), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
+def base_crop(file, side):
+    image = Image.open(file).convert("RGB")
+    return TF.center_crop(TF.resize(image, side), side)
+
+
+def crop_and_flip(x, d, i, size):
+    """The geometric transforms of image i on a square map [C, side, side] -> [C, size, size]."""
+    whole = x.shape[-1]
+    side = int(d["scale"][i] * whole)
+    row, col = (int(round((whole - side) * place)) for place in d["place"][i])
+    x = x[:, row:row + side, col:col + side]
+    x = F.interpolate(x[None], size=size, mode="bilinear", align_corners=False)[0]
+    return x.flip(2) if d["hflip"][i] < 0.5 else x
+
+
+def first_view(image, d, i, size):
+    return crop_and_flip(tensor(coloured(image, d, i, 0)), d, i, size)
+
+
+def second_view(image, d, i, size):
+    """Without the geometric transforms, which follow on its features."""
+    return tensor(TF.resize(coloured(image, d, i, 1), size))
+
+
 def views(jpeg, d, i):
-    image = Image.open(io.BytesIO(jpeg)).convert("RGB")
-    image = TF.center_crop(TF.resize(image, BASE), BASE)
-    first = tensor(coloured(image, d, i, 0))
-    side = int(d["scale"][i] * BASE)
-    row, col = (int(round((BASE - side) * place)) for place in d["place"][i])
-    first = first[:, row:row + side, col:col + side]
-    first = F.interpolate(first[None], size=VIEW, mode="bilinear", align_corners=False)[0]
-    if d["hflip"][i] < 0.5:
-        first = first.flip(2)
-    return first, tensor(TF.resize(coloured(image, d, i, 1), VIEW))
+    image = base_crop(io.BytesIO(jpeg), BASE)
+    return first_view(image, d, i, VIEW), second_view(image, d, i, VIEW)
 
 
 def main():
     torch.set_num_threads(1)
     with open(sys.argv[1], "rb") as file:
         jpeg = file.read()
-    d = draw_transforms()
+    d = draw_transforms(DRAWS, SEED)
     mean = np.mean([[view.double().mean().item() for view in views(jpeg, d, i)] for i in range(DRAWS)])
     ms = median_ms(lambda: [views(jpeg, d, i) for i in range(DRAWS)], 0.0, 1) / DRAWS
     report("two_views", "Pillow + torchvision", ms, mean=mean)
