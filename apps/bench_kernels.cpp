@@ -76,7 +76,7 @@ std::vector<BenchKernel> ceilings() {
              Tensor y = s.empty({side, side});
              const auto n = static_cast<double>(side);
              return {concat(y.shape()), 3 * y.bytes(), 2.0 * n * n * n,
-                     [=]() mutable { s.on().matmul(a, false, b, true, y); }};
+                     [=]() mutable { s.on().matmul(a, false, b, true, {}, y); }};
            }}};
 }
 

@@ -91,7 +91,7 @@ ClusterOptions options_of(const RunRecord& run) {
 
 // Cross-entropy of every row of `features` against its label, without weights: -log softmax(C f / |f|)[label].
 std::vector<float> row_losses(const Tensor& unit_rows, const Tensor& centroids, const std::vector<int32_t>& labels) {
-  const std::vector<float> log_p = log_softmax(matmul_nt(cast(unit_rows, kFloat32), centroids)).to_vector<float>();
+  const std::vector<float> log_p = log_softmax(linear(cast(unit_rows, kFloat32), centroids)).to_vector<float>();
   const auto clusters = static_cast<size_t>(centroids.dim(0));
   std::vector<float> losses;
   for (size_t i = 0; i < labels.size(); ++i) losses.push_back(-log_p[i * clusters + static_cast<size_t>(labels[i])]);

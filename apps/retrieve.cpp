@@ -167,7 +167,7 @@ std::vector<std::vector<Neighbour>> nearest_pixels(const Segmenter& segmenter, L
     const Tensor map = l2_normalize(plain_features(*segmenter.network, batch.images, dtype));
     const int64_t height = map.dim(1), width = map.dim(2);
     const Tensor rows = cast(reshape(map, {-1, map.dim(3)}), kFloat32);
-    const std::vector<float> scores = matmul_nt(rows, queries).to_vector<float>();
+    const std::vector<float> scores = linear(rows, queries).to_vector<float>();
     std::vector<std::vector<Neighbour>> of_batch(found.size());
     for (size_t i = 0; i < batch.indexes.size(); ++i) {
       const float* of_image = scores.data() + static_cast<int64_t>(i) * height * width * queries.dim(0);

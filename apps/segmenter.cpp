@@ -140,7 +140,7 @@ Tensor plain_features(SegmentationNetwork& network, const Tensor& images, DType 
 
 Tensor class_scores(const Tensor& features, const Classifier& classifier) {
   const Tensor x = cast(classifier.unit ? l2_normalize(features) : features, kFloat32);
-  return conv2d(x, reshape(classifier.weight, {classifier.size(), 1, 1, x.dim(3)}), classifier.bias);
+  return linear(x, classifier.weight, classifier.bias);
 }
 
 Tensor segment(const Tensor& features, const Classifier& classifier, int64_t height, int64_t width) {

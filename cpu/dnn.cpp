@@ -123,15 +123,19 @@ DnnConv& CpuBackend::Dnn::conv(Pass pass, const Shape& x, const Shape& w, const 
   }
 }
 
-DnnMatmul& CpuBackend::Dnn::matmul(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, DType dtype) {
-  const Key key = key_of({m, n, k, transpose_a, transpose_b, static_cast<int64_t>(dtype)});
+DnnMatmul& CpuBackend::Dnn::matmul(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, bool bias,
+                                   DType dtype) {
+  const Key key = key_of({m, n, k, transpose_a, transpose_b, bias, static_cast<int64_t>(dtype)});
   const auto found = matmuls_.find(key);
   if (found != matmuls_.end()) return found->second;
   const Memory::desc a({m, k}, type_of(dtype), transpose_a ? Tag::ba : Tag::ab);
   const Memory::desc b({k, n}, type_of(dtype), transpose_b ? Tag::ba : Tag::ab);
   const Memory::desc y({m, n}, type_of(dtype), Tag::ab);
+  const Memory::desc offset = bias ? Memory::desc({1, n}, type_of(kFloat32), Tag::ab) : Memory::desc();
   try {
-    DnnMatmul made{dnnl::matmul({{a, b, y}, engine}), handle(a, engine), handle(b, engine), handle(y, engine)};
+    DnnMatmul made{dnnl::matmul(bias ? dnnl::matmul::primitive_desc({a, b, offset, y}, engine)
+                                     : dnnl::matmul::primitive_desc({a, b, y}, engine)),
+                   handle(a, engine), handle(b, engine), bias ? handle(offset, engine) : Memory(), handle(y, engine)};
     return matmuls_.emplace(key, std::move(made)).first->second;
   } catch (const dnnl::error& error) {
     fail_at(__FILE__, __LINE__, "matmul: oneDNN refuses ", dtype, " [", m, ", ", k, "] x [", k, ", ", n,

@@ -21,7 +21,7 @@ struct DnnConv {
 
 struct DnnMatmul {
   dnnl::matmul primitive;
-  dnnl::memory a, b, y;
+  dnnl::memory a, b, bias, y;
 };
 
 struct CpuBackend::Dnn {
@@ -36,7 +36,7 @@ struct CpuBackend::Dnn {
   /// The primitive of one pass, made on first use. Shapes are NHWC, weights' [O, K, K, I / groups].
   DnnConv& conv(Pass pass, const Shape& x, const Shape& w, const Shape& y, const After& after, const ConvOptions& o,
                 DType dtype);
-  DnnMatmul& matmul(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, DType dtype);
+  DnnMatmul& matmul(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, bool bias, DType dtype);
   /// True when oneDNN computes in `dtype` on this processor; bfloat16 needs AVX-512. Elsewhere callers convert.
   bool computes(DType dtype) const { return dtype == kFloat32 || bf16_; }
 

@@ -17,16 +17,20 @@ std::shared_ptr<cublasLtMatrixLayoutOpaque_t> layout(cudaDataType_t type, int64_
   return {made, [](cublasLtMatrixLayout_t l) { cublas_lt().cublasLtMatrixLayoutDestroy(l); }};
 }
 
+template <typename T>
+void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t name, const T& value) {
+  BS_CUBLAS(cublas_lt().cublasLtMatmulDescSetAttribute(operation, name, &value, sizeof value));
+}
+
 std::shared_ptr<cublasLtMatmulDescOpaque_t> operation(cublasComputeType_t compute, bool transpose_first,
-                                                      bool transpose_second) {
+                                                      bool transpose_second, bool bias) {
   cublasLtMatmulDesc_t made = nullptr;
   BS_CUBLAS(cublas_lt().cublasLtMatmulDescCreate(&made, compute, CUDA_R_32F));
   std::shared_ptr<cublasLtMatmulDescOpaque_t> owner(
       made, [](cublasLtMatmulDesc_t d) { cublas_lt().cublasLtMatmulDescDestroy(d); });
-  const cublasOperation_t first = transpose_first ? CUBLAS_OP_T : CUBLAS_OP_N;
-  const cublasOperation_t second = transpose_second ? CUBLAS_OP_T : CUBLAS_OP_N;
-  BS_CUBLAS(cublas_lt().cublasLtMatmulDescSetAttribute(made, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first));
-  BS_CUBLAS(cublas_lt().cublasLtMatmulDescSetAttribute(made, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second));
+  set(made, CUBLASLT_MATMUL_DESC_TRANSA, transpose_first ? CUBLAS_OP_T : CUBLAS_OP_N);
+  set(made, CUBLASLT_MATMUL_DESC_TRANSB, transpose_second ? CUBLAS_OP_T : CUBLAS_OP_N);
+  if (bias) set(made, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
   return owner;
 }
 
@@ -55,12 +59,13 @@ CublasMatmul::CublasMatmul(Device device, cudaStream_t stream)
   BS_CUBLAS(cublas_lt().cublasLtCreate(&handle_));
 }
 
-// cuBLASLt's matrices are column-major, so that ours appear transposed: it is asked for y^T = b^T a^T.
+// cuBLASLt's matrices are column-major, so that ours appear transposed: it is asked for y^T = b^T a^T, and its bias,
+// one number for each row of that, is ours for each column.
 CublasMatmul::Plan CublasMatmul::make_plan(const MatmulProblem& p) const {
   const cudaDataType_t type = p.dtype == kFloat32 ? CUDA_R_32F : CUDA_R_16BF;
   const cublasComputeType_t compute = p.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
   Plan plan;
-  plan.operation = operation(compute, p.transpose_b, p.transpose_a);
+  plan.operation = operation(compute, p.transpose_b, p.transpose_a, p.bias);
   plan.first = p.transpose_b ? layout(type, p.k, p.n) : layout(type, p.n, p.k);
   plan.second = p.transpose_a ? layout(type, p.m, p.k) : layout(type, p.k, p.m);
   plan.result = layout(type, p.n, p.m);
@@ -74,12 +79,14 @@ CublasMatmul::Plan CublasMatmul::make_plan(const MatmulProblem& p) const {
   return plan;
 }
 
-void CublasMatmul::run(const MatmulProblem& p, const void* a, const void* b, void* y) {
-  const Key key{p.m, p.n, p.k, p.transpose_a, p.transpose_b, static_cast<int64_t>(p.dtype), p.tf32, p.alignment};
+void CublasMatmul::run(const MatmulProblem& p, const void* a, const void* b, const void* bias, void* y) {
+  const Key key{p.m,    p.n,        p.k, p.transpose_a, p.transpose_b, p.bias, static_cast<int64_t>(p.dtype),
+                p.tf32, p.alignment};
   const Plan* plan = plans_.find(key);
   if (plan == nullptr) plan = &plans_.put(key, make_plan(p));
   const auto bytes = static_cast<int64_t>(plan->choice.workspaceSize);
   const Tensor workspace = bytes > 0 ? Tensor::empty({bytes}, kUInt8, device_) : Tensor();
+  if (p.bias) set(plan->operation.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
   const float one = 1.0f, zero = 0.0f;
   BS_CUBLAS(cublas_lt().cublasLtMatmul(handle_, plan->operation.get(), &one, b, plan->first.get(), a,
                                        plan->second.get(), &zero, y, plan->result.get(), y, plan->result.get(),
@@ -88,20 +95,23 @@ void CublasMatmul::run(const MatmulProblem& p, const void* a, const void* b, voi
   sync_when_asked(stream_, "matmul by cuBLASLt");
 }
 
-void CudaBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, Tensor& y) {
+void CudaBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
+                         Tensor& y) {
   const int64_t k = a.dim(transpose_a ? 0 : 1);
   if (y.count() == 0) return;
-  if (k == 0) return fill(y, 0.0);
+  if (k == 0) return fill(y, 0.0);  // linear(), which has a bias, wants K > 0
+  const Tensor offset = converted(bias, y.dtype());
   matmul_on(y.device())
       .run({.m = y.dim(0),
             .n = y.dim(1),
             .k = k,
             .transpose_a = transpose_a,
             .transpose_b = transpose_b,
+            .bias = bias.defined(),
             .dtype = y.dtype(),
             .tf32 = uses_tf32(y),
             .alignment = common_alignment({a, b, y})},
-           a.raw(), b.raw(), y.raw());
+           a.raw(), b.raw(), bias.defined() ? offset.raw() : nullptr, y.raw());
 }
 
 }  // namespace bareseg

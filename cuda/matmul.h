@@ -11,10 +11,11 @@
 
 namespace bareseg {
 
-/// y [M, N] = a b, each transposed first where asked; a, b and y are of `dtype`, sums are float32.
+/// y [M, N] = a b, each transposed first where asked, plus bias [N] where there is one; all of `dtype`, sums are
+/// float32.
 struct MatmulProblem {
   int64_t m = 0, n = 0, k = 0;
-  bool transpose_a = false, transpose_b = false;
+  bool transpose_a = false, transpose_b = false, bias = false;
   DType dtype = kFloat32;
   bool tf32 = false;       // float32 factors may be rounded to TF32
   int64_t alignment = 16;  // bytes that every address is a multiple of
@@ -26,11 +27,12 @@ class CublasMatmul {
   /// Work goes to `stream` of `device`, which is current.
   CublasMatmul(Device device, cudaStream_t stream);
 
-  /// Queues the work. M, N and K are positive. @throws Error when cuBLASLt has no way to do it.
-  void run(const MatmulProblem& problem, const void* a, const void* b, void* y);
+  /// Queues the work. M, N and K are positive; bias may be null where there is none. @throws Error when cuBLASLt has no
+  /// way to do it.
+  void run(const MatmulProblem& problem, const void* a, const void* b, const void* bias, void* y);
 
  private:
-  using Key = std::array<int64_t, 8>;
+  using Key = std::array<int64_t, 9>;
   struct Plan {
     std::shared_ptr<cublasLtMatmulDescOpaque_t> operation;
     std::shared_ptr<cublasLtMatrixLayoutOpaque_t> first, second, result;

@@ -139,8 +139,9 @@ class Backend {
   virtual void conv2d_backward_weight(const Tensor& dy, const Tensor& x, const ConvOptions& o, Tensor& dw) = 0;
   virtual void sum_rows(const Tensor& x, Tensor& y) = 0;  // x [R, C] -> y float32 [C]
 
-  // y[M, N] = a b, each transposed first where asked.
-  virtual void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, Tensor& y) = 0;
+  // y [M, N] = a b, each transposed first where asked, plus bias float32 [N] in every row where it is defined.
+  virtual void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
+                      Tensor& y) = 0;
 
   // Normalisation over the channel C of x [R, C]; weight, bias and statistics are float32 [C], the statistics
   // are computed as two-pass or Welford sums. residual [R, C] may be undefined.

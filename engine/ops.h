@@ -92,8 +92,9 @@ Tensor l2_normalize(const Tensor& x, float eps = 1e-12f);
 
 /// a [M, K] times b [K, N]: [M, N].
 Tensor matmul(const Tensor& a, const Tensor& b);
-/// a [M, K] times the transpose of b [N, K]: [M, N].
-Tensor matmul_nt(const Tensor& a, const Tensor& b);
+/// x [..., K] times the transpose of w [N, K], of one dtype, plus bias float32 [N] where it is defined: [..., N]
+/// (torch.nn.functional.linear).
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias = {});
 
 // ---- resampling (ops_resample.cpp) ----
 

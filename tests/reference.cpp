@@ -225,11 +225,15 @@ Array matmul(const Array& a, const Array& b) {
   return y;
 }
 
-Array matmul_nt(const Array& a, const Array& b) {
-  Array transposed = zeros({b.shape.dim(1), b.shape.dim(0)});
-  for (int64_t n = 0; n < b.shape.dim(0); ++n)
-    for (int64_t k = 0; k < b.shape.dim(1); ++k) transposed[k * b.shape.dim(0) + n] = b[n * b.shape.dim(1) + k];
-  return matmul(a, transposed);
+Array linear(const Array& x, const Array& w, const Array& bias) {
+  const int64_t rows = x.shape.dim(0), inner = x.shape.dim(1), cols = w.shape.dim(0);
+  Array y = zeros({rows, cols});
+  for (int64_t m = 0; m < rows; ++m)
+    for (int64_t n = 0; n < cols; ++n) {
+      y[m * cols + n] = bias[n];
+      for (int64_t k = 0; k < inner; ++k) y[m * cols + n] += x[m * inner + k] * w[n * inner + k];
+    }
+  return y;
 }
 
 Array resize_bilinear(const Array& x, int64_t height, int64_t width, const Array& addend) {
@@ -289,7 +293,7 @@ Array cosine_cluster_terms(const Array& features, const std::vector<Target>& tar
   rows.shape = {features.shape.count() / dims, dims};
   Array terms = zeros({static_cast<int64_t>(targets.size())});
   for (size_t t = 0; t < targets.size(); ++t) {
-    const Array logits = matmul_nt(rows, targets[t].centroids);
+    const Array logits = linear(rows, targets[t].centroids, zeros({targets[t].centroids.shape.dim(0)}));
     terms.values[t] = cross_entropy(logits, targets[t].labels, targets[t].class_weights)[0];
   }
   return terms;

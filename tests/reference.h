@@ -50,7 +50,7 @@ Array batch_norm(const Array& x, const Array& weight, const Array& bias, Array& 
 Array l2_normalize(const Array& x, double eps = 1e-12);
 
 Array matmul(const Array& a, const Array& b);
-Array matmul_nt(const Array& a, const Array& b);
+Array linear(const Array& x, const Array& w, const Array& bias);  // [M, K], [N, K], [N]
 
 Array resize_bilinear(const Array& x, int64_t height, int64_t width, const Array& addend = {});
 Array crop_resize_flip(const Array& x, const std::vector<CropWindow>& windows, int64_t side);

@@ -103,10 +103,10 @@ TEST_F(Gpu, ThereIsNoThousandthGpu) {
 TEST_F(Gpu, Tf32IsUsedWithLeaveAlone) {
   const Tensor x = normal({4, 32, 32, 64}, 1), w = normal({64, 3, 3, 64}, 2), a = normal({512, 256}, 3);
   const ConvOptions same{.padding = 1};
-  const Tensor conv = conv2d(x, w, {}, same), product = matmul_nt(a, a);
+  const Tensor conv = conv2d(x, w, {}, same), product = linear(a, a);
   const auto errors = [&] {
     return std::pair{relative_error(conv2d(x.to(kGpu), w.to(kGpu), {}, same), conv),
-                     relative_error(matmul_nt(a.to(kGpu), a.to(kGpu)), product)};
+                     relative_error(linear(a.to(kGpu), a.to(kGpu)), product)};
   };
   const auto [strict_conv, strict_product] = errors();
   EXPECT_LT(strict_conv, 1e-5);

@@ -38,21 +38,23 @@ TEST_F(LibraryDeathTest, AnOldLibraryIsNamedWithItsVersion) {
               "cuDNN 9.1 or newer is needed, but .*/libcudnn.so.9 is 9.0.0. Install cuDNN 9");
 }
 
-// y = op(a) op(b) for every op, row-major, in odd sizes.
-bool products_are_right() {
+// y = op(a) op(b) + bias for every op, row-major, in odd sizes.
+bool products_are_right(bool with_bias) {
   CublasMatmul matmul({}, nullptr);
   bool right = true;
   for (const bool transpose_a : {false, true}) {
     for (const bool transpose_b : {false, true}) {
       const int64_t m = 3, n = 5, k = 7;
       std::vector<float> a(m * k), b(k * n), y(m * n);
+      const std::vector<float> bias = {1.0f, -2.0f, 3.0f, 5.0f, -7.0f};
       for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i * i % 11) - 4.0f;
       for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i * 7 % 13) - 5.0f;
-      matmul.run({.m = m, .n = n, .k = k, .transpose_a = transpose_a, .transpose_b = transpose_b}, a.data(), b.data(),
-                 y.data());
+      const MatmulProblem problem{
+          .m = m, .n = n, .k = k, .transpose_a = transpose_a, .transpose_b = transpose_b, .bias = with_bias};
+      matmul.run(problem, a.data(), b.data(), with_bias ? bias.data() : nullptr, y.data());
       for (int64_t row = 0; row < m; ++row) {
         for (int64_t col = 0; col < n; ++col) {
-          float sum = 0.0f;
+          float sum = with_bias ? bias[static_cast<size_t>(col)] : 0.0f;
           for (int64_t i = 0; i < k; ++i) {
             sum += a[static_cast<size_t>(transpose_a ? i * m + row : row * k + i)] *
                    b[static_cast<size_t>(transpose_b ? col * k + i : i * n + col)];
@@ -69,7 +71,7 @@ TEST_F(LibraryDeathTest, ColumnMajorProductsComeOutRowMajor) {
   EXPECT_EXIT(
       {
         setenv("BARESEG_CUDA_LIBRARY_PATH", BARESEG_FAKE_LIBRARIES, 1);
-        std::exit(products_are_right() ? 0 : 1);
+        std::exit(products_are_right(false) && products_are_right(true) ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");
 }

@@ -73,8 +73,9 @@ class EmulatedBackend final : public KernelBackend {
   void conv2d_backward_weight(const Tensor& dy, const Tensor& x, const ConvOptions& o, Tensor& dw) override {
     emulator::submit([=, this]() mutable { host_.conv2d_backward_weight(dy, x, o, dw); });
   }
-  void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, Tensor& y) override {
-    emulator::submit([=, this]() mutable { host_.matmul(a, transpose_a, b, transpose_b, y); });
+  void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
+              Tensor& y) override {
+    emulator::submit([=, this]() mutable { host_.matmul(a, transpose_a, b, transpose_b, bias, y); });
   }
 
  protected:

@@ -188,14 +188,14 @@ TEST_P(ClusterLoss, OfMisalignedFeatures) {
                tolerance(kBFloat16));
 }
 
-// The fused op is what its parts are: l2_normalize, matmul_nt, cross_entropy.
+// The fused op is what its parts are: l2_normalize, linear, cross_entropy.
 TEST_P(ClusterLoss, EqualsItsParts) {
   const ClusterCase c{{65, 33}, {9}};
   const Tensor features = normal(c.features), one = Tensor::full({1}, 1.0, kFloat32, device());
   const std::vector<ClusterTarget> targets = draw(c, true);
   const auto fused = [&](const Tensor& t) { return cosine_cluster_loss(t, targets); };
   const auto parts = [&](const Tensor& t) {
-    return cross_entropy(matmul_nt(l2_normalize(t), targets[0].centroids), targets[0].labels, targets[0].class_weights);
+    return cross_entropy(linear(l2_normalize(t), targets[0].centroids), targets[0].labels, targets[0].class_weights);
   };
   EXPECT_CLOSE(fused(features), reference::from(parts(features)), tolerance(kFloat32));
   EXPECT_CLOSE(gradient_of(fused, features, one), reference::from(gradient_of(parts, features, one)),

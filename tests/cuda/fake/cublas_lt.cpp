@@ -8,6 +8,8 @@ namespace {
 
 struct Operation {
   cublasOperation_t a = CUBLAS_OP_N, b = CUBLAS_OP_N;
+  cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+  const float* bias = nullptr;
 };
 struct Layout {
   uint64_t rows, cols;
@@ -52,8 +54,23 @@ cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t d) {
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d, cublasLtMatmulDescAttributes_t name,
                                               const void* value, size_t bytes) {
   auto* operation = reinterpret_cast<Operation*>(d);
-  std::memcpy(name == CUBLASLT_MATMUL_DESC_TRANSA ? &operation->a : &operation->b, value, bytes);
-  return CUBLAS_STATUS_SUCCESS;
+  const auto set = [&](auto& field) {
+    if (bytes != sizeof field) return CUBLAS_STATUS_INVALID_VALUE;
+    std::memcpy(&field, value, bytes);
+    return CUBLAS_STATUS_SUCCESS;
+  };
+  switch (name) {
+    case CUBLASLT_MATMUL_DESC_TRANSA:
+      return set(operation->a);
+    case CUBLASLT_MATMUL_DESC_TRANSB:
+      return set(operation->b);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE:
+      return set(operation->epilogue);
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+      return set(operation->bias);
+    default:
+      return CUBLAS_STATUS_INVALID_VALUE;
+  }
 }
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* l, cudaDataType type, uint64_t rows, uint64_t cols,
                                           int64_t ld) {
@@ -88,7 +105,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const vo
   const uint64_t inner = of(d).a == CUBLAS_OP_T ? of(la).rows : of(la).cols;
   for (uint64_t row = 0; row < of(ly).rows; ++row) {
     for (uint64_t col = 0; col < of(ly).cols; ++col) {
-      float sum = 0.0f;
+      float sum = of(d).epilogue == CUBLASLT_EPILOGUE_BIAS ? of(d).bias[row] : 0.0f;
       for (uint64_t k = 0; k < inner; ++k) sum += at(a, of(la), of(d).a, row, k) * at(b, of(lb), of(d).b, k, col);
       static_cast<float*>(y)[row + col * static_cast<uint64_t>(of(ly).ld)] = sum;
     }
