@@ -69,7 +69,7 @@ void SupervisedTrainer::open_network() {
   classifier.unit = false;
   classifier.weight.set_requires_grad();
   classifier.bias.set_requires_grad();
-  if (!options_.pretrained.empty()) load_initial_weights(*segmenter_.network, options_.pretrained);
+  if (!options_.pretrained.empty()) load_initial_weights(*segmenter_.network, options_.pretrained, &classifier);
 }
 
 StateDict SupervisedTrainer::head() const {

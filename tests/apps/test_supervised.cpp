@@ -152,12 +152,26 @@ class InitialWeights : public testing::Test {
 TEST_F(InitialWeights, OfAPublishedDeepLab) {
   const auto published = deeplab(1), ours = deeplab(2);
   NamedTensors tensors = to_disk(published->state());
-  tensors.push_back({"classifier.4.weight", Tensor::zeros({21, 256, 1, 1})});
+  const Tensor weight = random_normal({21, 256}, Random(3, Draws::test)),
+               bias = random_normal({21}, Random(4, Draws::test));
+  tensors.push_back({"classifier.4.weight", weight.view({21, 256, 1, 1})});
   tensors.push_back({"aux_classifier.0.weight", Tensor::zeros({256, 1024, 3, 3})});
   write_safetensors(file_, tensors);
   load_initial_weights(*ours, file_);
   const StateDict from = published->state(), to = ours->state();
   for (size_t i = 0; i < to.size(); ++i) EXPECT_TRUE(same(from[i], to[i])) << to[i].name;
+
+  // Its classifier, where there are as many classes.
+  Classifier same_classes{.weight = Tensor::zeros({21, 256}), .bias = Tensor::zeros({21})};
+  EXPECT_TRUE(refuses([&] { load_initial_weights(*ours, file_, &same_classes); }, {file_, "'classifier.4.bias' is"}));
+  tensors.push_back({"classifier.4.bias", bias});
+  write_safetensors(file_, tensors);
+  load_initial_weights(*ours, file_, &same_classes);
+  EXPECT_EQ(same_classes.weight.to_vector<float>(), weight.to_vector<float>());
+  EXPECT_EQ(same_classes.bias.to_vector<float>(), bias.to_vector<float>());
+  Classifier others{.weight = Tensor::zeros({11, 256}), .bias = Tensor::zeros({11})};
+  load_initial_weights(*ours, file_, &others);
+  EXPECT_EQ(others.weight.to_vector<float>(), std::vector<float>(11 * 256));
 }
 
 TEST_F(InitialWeights, OfABackboneAlone) {
