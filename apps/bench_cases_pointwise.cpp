@@ -6,7 +6,7 @@ namespace {
 
 // Two maps of features (b undefined where one is read), a number, and the result.
 struct Maps {
-  Tensor a, b, one;
+  Tensor a, b, one, draw;
   mutable Tensor y;
   Backend& on() const { return backend(y.device()); }
 };
@@ -28,7 +28,11 @@ Tensor result_of(const BenchSetup& s, const Shape& shape, Result result) {
 void add_map(std::vector<BenchKernel>& list, const char* name, int inputs, Result result, void (*call)(const Maps&)) {
   list.push_back({name, kBenchFloats, [=](const BenchSetup& s) -> BenchCase {
                     const Shape shape = {s.pixels(), kBenchDims};
-                    Maps m{.a = {}, .b = {}, .one = s.normal({1}), .y = result_of(s, shape, result)};
+                    Maps m{.a = {},
+                           .b = {},
+                           .one = s.normal({1}),
+                           .draw = Tensor::from<int64_t>({1, 2}, {2}, s.device),
+                           .y = result_of(s, shape, result)};
                     if (inputs > 0) m.a = s.normal(shape);
                     if (inputs > 1) m.b = s.normal(shape);
                     const int64_t read = inputs > 0 ? inputs * m.a.bytes() : 0;
@@ -47,7 +51,7 @@ void add_maps(std::vector<BenchKernel>& list) {
   map("relu_backward", 2, Result::map, [](const Maps& m) { m.on().relu_backward(m.a, m.b, m.y); });
   map("multiply", 1, Result::map, [](const Maps& m) { m.on().multiply(m.a, m.one, 0.5f, m.y); });
   map("spread", 0, Result::map, [](const Maps& m) { m.on().spread(m.one, 0.5f, m.y); });
-  map("dropout", 1, Result::map, [](const Maps& m) { m.on().dropout(m.a, 0.5f, 1, 2, m.y); });
+  map("dropout", 1, Result::map, [](const Maps& m) { m.on().dropout(m.a, 0.5f, m.draw, m.y); });
   map("sum", 1, Result::number, [](const Maps& m) { m.on().sum(m.a, 1.0f, m.y); });
   map("sum_rows", 1, Result::channels, [](const Maps& m) { m.on().sum_rows(m.a, m.y); });
   map("mse", 2, Result::number, [](const Maps& m) { m.on().mse(m.a, m.b, m.y); });

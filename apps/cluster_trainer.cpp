@@ -241,9 +241,7 @@ bool ClusterTrainer::train() {
     if (stop_signal() != 0) return false;
   }
   read_pending();
-  if (!step_graph_->problem().empty()) {
-    log_warning(concat("steps were started one kernel at a time, not as a CUDA graph: ", step_graph_->problem()));
-  }
+  warn_of(*step_graph_);
   step_graph_.reset();
   return true;
 }

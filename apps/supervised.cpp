@@ -130,6 +130,8 @@ void declare_training(CLI::App& app, SupervisedOptions& o) {
   add("--class-weights", o.class_weights,
       "of the loss, by the share of a class in all labelled pixels: none, frequency (the share), inverse (1 / share)")
       ->check(CLI::IsMember({"none", "frequency", "inverse"}));
+  app.add_flag("--cuda-graph,!--no-cuda-graph", o.cuda_graph, "cuda: start a step's kernels as one graph (the default)")
+      ->group("Training");
 }
 
 }  // namespace

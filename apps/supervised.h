@@ -42,6 +42,7 @@ struct SupervisedOptions {
   int64_t val_every = 1;
   double save_minutes = 10.0;
   int64_t log_every = 20;
+  bool cuda_graph = true;
   bool tensorboard = false;
 
   /// Defaults of a named preset: camvid, voc, cityscapes, ade20k, scenes; "" for the program's. @throws Error on other

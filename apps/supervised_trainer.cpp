@@ -90,6 +90,8 @@ void SupervisedTrainer::open_optimizer() {
   }
   schedule_ = options_.schedule_of(steps_per_epoch());
   if (options_.class_weights != "none") class_weights_ = class_weights(options_.class_weights, count_labels(), device_);
+  step_graph_ = std::make_unique<StepGraph>(
+      device_, [this](const std::vector<Tensor>& inputs) { return step_on_device(inputs); }, options_.cuda_graph);
 }
 
 std::vector<int64_t> SupervisedTrainer::count_labels() const {
@@ -146,18 +148,26 @@ bool SupervisedTrainer::train() {
     if (stop_signal() != 0) return false;
   }
   read_pending();
+  if (epoch_ == 0) warn_of(*step_graph_);
   return true;
 }
 
 void SupervisedTrainer::step(const Batch& batch) {
-  const Tensor images = normalize_images(batch.images.to(device_), dtype_), labels = batch.labels.to(device_);
+  optimizer_->set_lr(static_cast<float>(schedule_.at(epoch_ * steps_per_epoch() + steps_)));
+  const std::vector<Tensor> results =
+      step_graph_->run({normalize_images(batch.images.to(device_), dtype_), batch.labels.to(device_)});
+  pending_.push_back({results.front(), batch.images.dim(0)});
+}
+
+std::vector<Tensor> SupervisedTrainer::step_on_device(const std::vector<Tensor>& inputs) {
+  const Tensor &images = inputs[0], &labels = inputs[1];
+  optimizer_->clear_gradients();
   const Tensor scores = class_scores(segmenter_.network->forward(images), segmenter_.classifiers.front());
   const Tensor loss = cross_entropy(resize_bilinear(scores, images.dim(1), images.dim(2)), labels, class_weights_,
                                     int64_t{kIgnoreLabel});
   backward(loss);
-  optimizer_->set_lr(static_cast<float>(schedule_.at(epoch_ * steps_per_epoch() + steps_)));
   optimizer_->step();
-  pending_.push_back({loss.detach(), batch.images.dim(0)});
+  return {loss};
 }
 
 void SupervisedTrainer::read_pending() {

@@ -9,6 +9,7 @@
 #include "apps/run.h"
 #include "apps/segmenter.h"
 #include "apps/supervised.h"
+#include "engine/step_graph.h"
 #include "layers/optim.h"
 
 namespace bareseg {
@@ -36,6 +37,8 @@ class SupervisedTrainer {
   void restore();
   bool train();
   void step(const Batch& batch);
+  /// What a step does on the device: normalised images and their labels -> the loss.
+  std::vector<Tensor> step_on_device(const std::vector<Tensor>& inputs);
   void read_pending();
   void finish_epoch();
   /// Pixels of the validation images by class and prediction.
@@ -57,6 +60,7 @@ class SupervisedTrainer {
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
   Tensor class_weights_;
+  std::unique_ptr<StepGraph> step_graph_;
 
   // The state that a checkpoint holds.
   int64_t epoch_ = 0, steps_ = 0;  // steps_: done in this epoch

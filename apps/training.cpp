@@ -6,6 +6,7 @@
 
 #include <sys/resource.h>
 
+#include "apps/run.h"
 #include "engine/error.h"
 
 namespace bareseg {
@@ -30,6 +31,11 @@ int64_t peak_resident_bytes() {
   rusage use = {};
   getrusage(RUSAGE_SELF, &use);
   return static_cast<int64_t>(use.ru_maxrss) * 1024;
+}
+
+void warn_of(const StepGraph& steps) {
+  if (steps.problem().empty()) return;
+  log_warning(concat("steps were started one kernel at a time, not as a CUDA graph: ", steps.problem()));
 }
 
 Tensor class_weights(const std::string& how, const std::vector<int64_t>& counts, Device device) {

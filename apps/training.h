@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/step_graph.h"
 #include "engine/tensor.h"
 #include "engine/trace.h"
 
@@ -33,6 +34,9 @@ double metadata_real(const std::map<std::string, std::string>& metadata, const s
 
 /// The most memory that this process has held.
 int64_t peak_resident_bytes();
+
+/// Says in the log why steps are not replayed, if the device could and they were to be.
+void warn_of(const StepGraph& steps);
 
 /// Weights of classes or clusters in the loss, float32 [K], from how often each was counted: "none" (undefined: all
 /// alike), "frequency" (its share) or "inverse" (1 / its share, 0 for what never occurs).

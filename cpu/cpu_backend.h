@@ -39,7 +39,7 @@ class CpuBackend final : public Backend {
   void sum(const Tensor& x, float scale, Tensor& y) override;
   void mse(const Tensor& x, const Tensor& target, Tensor& y) override;
   void mse_backward(const Tensor& dy, const Tensor& x, const Tensor& target, Tensor& dx) override;
-  void dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) override;
+  void dropout(const Tensor& x, float p, const Tensor& draw, Tensor& y) override;
 
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o, Tensor& y) override;
   void conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& e, const ConvOptions& o, Tensor& y) override;

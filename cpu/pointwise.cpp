@@ -159,7 +159,9 @@ void CpuBackend::mse_backward(const Tensor& dy, const Tensor& x, const Tensor& t
   });
 }
 
-void CpuBackend::dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) {
+void CpuBackend::dropout(const Tensor& x, float p, const Tensor& draw, Tensor& y) {
+  const auto seed = static_cast<uint64_t>(draw.data<int64_t>()[0]);
+  const auto subsequence = static_cast<uint64_t>(draw.data<int64_t>()[1]);
   const float scale = 1.0f / (1.0f - p);
   dispatch_float(y.dtype(), [&](auto type) {
     using T = decltype(type);

@@ -23,7 +23,7 @@ class KernelBackend : public Backend {
   void sum(const Tensor& x, float scale, Tensor& y) override;
   void mse(const Tensor& x, const Tensor& target, Tensor& y) override;
   void mse_backward(const Tensor& dy, const Tensor& x, const Tensor& target, Tensor& dx) override;
-  void dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) override;
+  void dropout(const Tensor& x, float p, const Tensor& draw, Tensor& y) override;
 
   void sum_rows(const Tensor& x, Tensor& y) override;
 

@@ -92,10 +92,10 @@ void KernelBackend::mse_backward(const Tensor& dy, const Tensor& x, const Tensor
   });
 }
 
-void KernelBackend::dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) {
+void KernelBackend::dropout(const Tensor& x, float p, const Tensor& draw, Tensor& y) {
   dispatch_float(y.dtype(), [&](auto type) {
     using T = decltype(type);
-    bareseg::dropout(stream(y.device()), x.data<T>(), p, seed, subsequence, y.data<T>(), y.count());
+    bareseg::dropout(stream(y.device()), x.data<T>(), p, draw.data<int64_t>(), y.data<T>(), y.count());
   });
 }
 

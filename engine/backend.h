@@ -126,8 +126,8 @@ class Backend {
   virtual void mse(const Tensor& x, const Tensor& target, Tensor& y) = 0;  // y [1] = mean((x - target)^2)
   virtual void mse_backward(const Tensor& dy, const Tensor& x, const Tensor& target, Tensor& dx) = 0;
 
-  // y[i] = x[i] / (1 - p) where unit_float(word i % 4 of philox(seed, subsequence, i / 4)) >= p, else 0.
-  virtual void dropout(const Tensor& x, float p, uint64_t seed, uint64_t subsequence, Tensor& y) = 0;
+  // y[i] = x[i] / (1 - p) where unit_float(word i % 4 of philox(draw[0], draw[1], i / 4)) >= p, else 0; draw int64 [2].
+  virtual void dropout(const Tensor& x, float p, const Tensor& draw, Tensor& y) = 0;
 
   // Convolution. x [N, H, W, I], w [O, K, K, I / groups] in x's dtype and its gradient dw in float32,
   // bias float32 [O] or undefined, y [N, OH, OW, O].

@@ -26,9 +26,10 @@ Tensor mean(const Tensor& x);
 Tensor mse_loss(const Tensor& x, const Tensor& target);
 /// The same values as float32 or bfloat16 (rounded to nearest even).
 Tensor cast(const Tensor& x, DType dtype);
-/// Each element 0 with probability p, else divided by 1 - p (torch.nn.functional.dropout in training). Element i is
-/// kept where the i-th word of the stream `random`, whose position does not matter, makes a number of at least p.
-Tensor dropout(const Tensor& x, float p, const Random& random);
+/// Each element 0 with probability p, else divided by 1 - p (torch.nn.functional.dropout in training). draw int64 [2]
+/// on x's device names a stream by its seed and subsequence: element i is kept where the i-th word of it makes a number
+/// of at least p. The numbers are copied: draw may change before backward().
+Tensor dropout(const Tensor& x, float p, const Tensor& draw);
 /// The same elements under another shape; at most one size may be -1 and is worked out. Shares memory.
 Tensor reshape(const Tensor& x, std::initializer_list<int64_t> shape);
 

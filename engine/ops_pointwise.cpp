@@ -109,14 +109,16 @@ Tensor cast(const Tensor& x, DType dtype) {
   return record("cast", {x}, y, [from = x.dtype()](const Tensor& dy) -> Grads { return {cast(dy, from)}; });
 }
 
-Tensor dropout(const Tensor& x, float p, const Random& random) {
+Tensor dropout(const Tensor& x, float p, const Tensor& draw) {
   const TraceRange range("dropout");
-  BS_CHECK(!recording_step(), "dropout: a recorded step would draw the same numbers each time");
   check_float("dropout", x);
   BS_CHECK(p >= 0.0f && p < 1.0f, "dropout: p must lie in [0, 1), got ", p);
-  const auto masked = [p, seed = random.seed(), subsequence = random.subsequence()](const Tensor& from) {
+  BS_CHECK(draw.dtype() == kInt64 && draw.count() == 2 && draw.device() == x.device(),
+           "dropout: draw must be int64 [2] on ", x.device(), ", got ", draw.dtype(), " ", draw.shape(), " on ",
+           draw.device());
+  const auto masked = [p, own = draw.clone()](const Tensor& from) {
     Tensor to = Tensor::empty_like(from);
-    backend(from.device()).dropout(from, p, seed, subsequence, to);
+    backend(from.device()).dropout(from, p, own, to);
     return to;
   };
   // The mask is drawn again instead of being kept.

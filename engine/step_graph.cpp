@@ -42,8 +42,6 @@ void each_step(std::function<void()> work) {
   recorded_host_work->push_back(std::move(work));
 }
 
-bool recording_step() { return recorded_host_work != nullptr; }
-
 StepGraph::StepGraph(Device device, Step step, bool replay)
     : device_(device), step_(std::move(step)), wanted_(replay) {}
 

@@ -14,8 +14,6 @@ namespace bareseg {
 /// What a step changes on the host or brings from there each time anew: a count, a learning rate. Runs at once, or,
 /// while a step is being recorded, before each replay of it.
 void each_step(std::function<void()> work);
-/// Whether this thread is recording a step.
-bool recording_step();
 
 /// A step that differs from the last in the elements of its inputs alone. It is done op by op at first; when inputs of
 /// the same shapes have come a few times it is recorded and from then on replayed, where the device can. Steps with

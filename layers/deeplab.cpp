@@ -1,5 +1,8 @@
 #include "layers/deeplab.h"
 
+#include "engine/backend.h"
+#include "engine/step_graph.h"
+
 namespace bareseg {
 namespace {
 
@@ -14,7 +17,8 @@ Conv2d::Options same_size(int64_t in, int64_t out, int64_t kernel, int64_t dilat
 
 }  // namespace
 
-Aspp::Aspp(const Options& o, const ModuleOptions& module, uint64_t& part) : dropout_(o.dropout), seed_(module.seed) {
+Aspp::Aspp(const Options& o, const ModuleOptions& module, uint64_t& part)
+    : dropout_(o.dropout), seed_(module.seed), draw_(Tensor::empty({2}, kInt64, module.device)) {
   make(branches_[0], same_size(o.in, o.out, 1), 0, module, part);
   for (size_t i = 0; i < 3; ++i) make(branches_[i + 1], same_size(o.in, o.out, 3, o.dilations[i]), 0, module, part);
   make(branches_[4], same_size(o.in, o.out, 1), 1, module, part);  // number 0 is the mean, in torchvision
@@ -38,7 +42,12 @@ Tensor Aspp::forward(const Tensor& x) {
   Tensor y = project_.forward(concat_channels(maps));
   if (!training() || dropout_ == 0.0f) return y;
   // Numbered by the batches that the norm has seen, which checkpoints keep: a resumed run draws what is next.
-  return dropout(y, dropout_, Random(seed_, Draws::dropout, static_cast<uint64_t>(project_.norm->batches_tracked())));
+  each_step([this] {
+    const Random random(seed_, Draws::dropout, static_cast<uint64_t>(project_.norm->batches_tracked()));
+    const std::array<uint64_t, 2> draw = {random.seed(), random.subsequence()};
+    backend(draw_.device()).copy_from_host(draw.data(), draw_);
+  });
+  return dropout(y, dropout_, draw_);
 }
 
 DeepLabV3::DeepLabV3(const Options& o, const ModuleOptions& module)

@@ -12,6 +12,7 @@ namespace bareseg {
 /// Atrous spatial pyramid pooling: a 1x1 convolution, 3x3 convolutions at three dilations, and the mean of the map,
 /// side by side, joined by a 1x1 convolution. Each is followed by batch norm and ReLU, the last by dropout. Names
 /// "convs.0.0" (convolution), "convs.0.1" (its norm), ..., "convs.4.1" and "convs.4.2" of the mean, "project.0".
+/// A recorded step (engine/step_graph.h) may pass through it once: its dropout draws once for each replay.
 class Aspp : public Module {
  public:
   struct Options {
@@ -38,6 +39,7 @@ class Aspp : public Module {
   };
   float dropout_;
   uint64_t seed_;
+  Tensor draw_;  // what the dropout of this forward pass draws, on the device
   std::array<Branch, 5> branches_;
   Branch project_;
   List convs_;

@@ -113,11 +113,12 @@ template <typename T>
 struct Dropout {
   const T* x;
   float p, scale;
-  uint64_t seed, subsequence;
+  const int64_t* draw;
   template <int N>
   __device__ __forceinline__ void get(int64_t i, float (&v)[N]) const {
     static_assert(N == 1 || N % 4 == 0);
     load_floats(x + i, v);
+    const auto seed = static_cast<uint64_t>(draw[0]), subsequence = static_cast<uint64_t>(draw[1]);
 #pragma unroll
     for (int j = 0; j < N; j += 4) {
       const Philox4 words = philox(seed, subsequence, static_cast<uint64_t>((i + j) / 4));
@@ -335,8 +336,8 @@ void mse_backward(Stream stream, DeviceScalar dy, float scale, const T* x, const
 }
 
 template <typename T>
-void dropout(Stream stream, const T* x, float p, uint64_t seed, uint64_t subsequence, T* y, int64_t n) {
-  map<kPack<T>>(stream, Dropout<T>{x, p, 1.0f / (1.0f - p), seed, subsequence}, aligned_for_packs(x), y, n);
+void dropout(Stream stream, const T* x, float p, const int64_t* draw, T* y, int64_t n) {
+  map<kPack<T>>(stream, Dropout<T>{x, p, 1.0f / (1.0f - p), draw}, aligned_for_packs(x), y, n);
 }
 
 int64_t sum_partials(int64_t n) { return std::clamp(n / (kThreads * 32), int64_t{1}, kMaxSumBlocks); }
@@ -406,8 +407,8 @@ template void spread(Stream, DeviceScalar, float, bfloat16*, int64_t);
 template void mse_backward(Stream, DeviceScalar, float, const float*, const float*, float*, int64_t);
 template void mse_backward(Stream, DeviceScalar, float, const bfloat16*, const bfloat16*, bfloat16*, int64_t);
 
-template void dropout(Stream, const float*, float, uint64_t, uint64_t, float*, int64_t);
-template void dropout(Stream, const bfloat16*, float, uint64_t, uint64_t, bfloat16*, int64_t);
+template void dropout(Stream, const float*, float, const int64_t*, float*, int64_t);
+template void dropout(Stream, const bfloat16*, float, const int64_t*, bfloat16*, int64_t);
 
 template void sum(Stream, const float*, int64_t, double, double*, float*);
 template void sum(Stream, const bfloat16*, int64_t, double, double*, bfloat16*);

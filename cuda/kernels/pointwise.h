@@ -34,9 +34,9 @@ void spread(Stream stream, DeviceScalar value, float scale, T* y, int64_t n);
 /// dx = dy scale (x - target).
 template <typename T>
 void mse_backward(Stream stream, DeviceScalar dy, float scale, const T* x, const T* target, T* dx, int64_t n);
-/// y = x / (1 - p) where unit_float(word i % 4 of philox(seed, subsequence, i / 4)) >= p, else 0.
+/// y = x / (1 - p) where unit_float(word i % 4 of philox(draw[0], draw[1], i / 4)) >= p, else 0.
 template <typename T>
-void dropout(Stream stream, const T* x, float p, uint64_t seed, uint64_t subsequence, T* y, int64_t n);
+void dropout(Stream stream, const T* x, float p, const int64_t* draw, T* y, int64_t n);
 
 /// Doubles of scratch that the two sums below need.
 int64_t sum_partials(int64_t n);

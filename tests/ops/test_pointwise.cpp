@@ -70,6 +70,11 @@ TEST_P(OpTest, Scale) {
   EXPECT_ERROR(scale(labels({2}, 3), 2.0f), "scale: x must be float32 or bfloat16, got int32");
 }
 
+Tensor drawn_from(const Random& random, Device device) {
+  return Tensor::from<int64_t>({static_cast<int64_t>(random.seed()), static_cast<int64_t>(random.subsequence())}, {2},
+                               device);
+}
+
 TEST_P(OpTest, Dropout) {
   const Random random(7, Draws::dropout, 3);
   for (const DType dtype : kFloats) {
@@ -80,7 +85,7 @@ TEST_P(OpTest, Dropout) {
         Random draws = random;
         std::vector<float> uniforms;
         for (int64_t i = 0; i < x.count(); ++i) uniforms.push_back(draws.uniform());
-        const auto op = [&](const Tensor& t) { return dropout(t, p, random); };
+        const auto op = [&](const Tensor& t) { return dropout(t, p, drawn_from(random, device())); };
         const auto expected = [&](const reference::Array& t) { return reference::dropout(t, double{p}, uniforms); };
         EXPECT_CLOSE(op(x), expected(reference::from(x)), tolerance(dtype));
         EXPECT_GRADIENT(op, expected, x, tolerance(dtype));
@@ -89,13 +94,23 @@ TEST_P(OpTest, Dropout) {
     }
   }
   const Tensor x = normal({7, 33});
-  const auto values = [&](const Random& r) { return dropout(x, 0.5f, r).to_vector<float>(); };
+  const auto values = [&](const Random& r) { return dropout(x, 0.5f, drawn_from(r, device())).to_vector<float>(); };
   EXPECT_EQ(values(random), values(Random(7, Draws::dropout, 3)));
   EXPECT_NE(values(random), values(Random(8, Draws::dropout, 3)));
   EXPECT_NE(values(random), values(Random(7, Draws::dropout, 4)));
-  EXPECT_ERROR(dropout(x, 1.0f, random), "dropout: p must lie in [0, 1), got 1");
-  EXPECT_ERROR(dropout(x, -0.5f, random), "got -0.5");
-  EXPECT_ERROR(dropout(labels({2}, 3), 0.5f, random), "dropout: x must be float32 or bfloat16, got int32");
+  // The mask of backward() is that of the forward pass, also when the numbers changed in between.
+  Tensor draw = drawn_from(random, device());
+  Tensor ones = Tensor::full({7, 33}, 1.0, kFloat32, device());
+  ones.set_requires_grad();
+  const Tensor y = dropout(ones, 0.5f, draw);
+  backend(device()).copy(drawn_from(Random(8, Draws::dropout), device()), draw);
+  backward(sum(y));
+  EXPECT_EQ(ones.grad().to_vector<float>(), y.to_vector<float>());
+
+  EXPECT_ERROR(dropout(x, 1.0f, draw), "dropout: p must lie in [0, 1), got 1");
+  EXPECT_ERROR(dropout(x, -0.5f, draw), "got -0.5");
+  EXPECT_ERROR(dropout(labels({2}, 3), 0.5f, draw), "dropout: x must be float32 or bfloat16, got int32");
+  EXPECT_ERROR(dropout(x, 0.5f, labels({2}, 3)), "dropout: draw must be int64 [2]");
 }
 
 TEST_P(OpTest, SumAndMean) {
