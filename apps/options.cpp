@@ -104,6 +104,10 @@ void declare_dataset(CLI::App& app, DatasetOptions& o) {
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str()
       ->group(group);
+  app.add_option("--val-scenes", o.val_scenes, "scenes: images to score, 0 for as many as --scenes")
+      ->check(CLI::Range(0, 10'000'000))
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--scene-size", o.scene_size, "scenes: side in pixels")
       ->check(CLI::Range(32, 4096))
       ->capture_default_str()

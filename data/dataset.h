@@ -70,6 +70,7 @@ struct DatasetOptions {
   std::string splits = {};          // comma-separated, in place of the usual ones; unused by scenes and images
   std::string val_splits = {};      // the same for Split::val alone
   int64_t scenes = 256;             // scenes: how many images the split has
+  int64_t val_scenes = 0;           // scenes: the same of "val"; 0: as many
   int64_t scene_size = 160;         // scenes: side in pixels
   uint64_t seed = 1;                // scenes: what is rendered
   int64_t classes = 0;              // cityscapes and coco-stuff: how many; 0: 27

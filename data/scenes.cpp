@@ -11,7 +11,9 @@ namespace {
 
 class Scenes : public Dataset {
  public:
-  Scenes(const DatasetOptions& options, Split split) : options_(options), split_(split) {}
+  Scenes(const DatasetOptions& options, Split split) : options_(options), split_(split) {
+    if (split == Split::val && options.val_scenes != 0) options_.scenes = options.val_scenes;
+  }
 
   int64_t size() const override { return options_.scenes; }
   std::string name(int64_t index) const override {
@@ -47,8 +49,9 @@ class Scenes : public Dataset {
 }  // namespace
 
 std::unique_ptr<Dataset> open_scenes(const DatasetOptions& options, Split split) {
-  BS_CHECK(options.scenes >= 1 && options.scenes < int64_t{1} << 40,
-           "scenes: the number of images must be positive, got ", options.scenes);
+  for (const int64_t images : {options.scenes, options.val_scenes != 0 ? options.val_scenes : 1}) {
+    BS_CHECK(images >= 1 && images < int64_t{1} << 40, "scenes: the number of images must be positive, got ", images);
+  }
   BS_CHECK(options.scene_size >= 32 && options.scene_size <= 1024, "scenes: the side must be 32 .. 1024 pixels, got ",
            options.scene_size);
   return std::make_unique<Scenes>(options, split);

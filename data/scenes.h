@@ -7,9 +7,9 @@
 
 namespace bareseg {
 
-/// options.scenes square images of options.scene_size pixels (32 .. 1024), rendered on demand as pure functions of
-/// (options.seed, split, index, scene_size): same bits in every run and thread. The two splits share no scene, and the
-/// layout of a scene does not depend on its size.
+/// options.scenes (of "val" options.val_scenes, where that is not 0) square images of options.scene_size pixels (32 ..
+/// 1024), rendered on demand as pure functions of (options.seed, split, index, scene_size): same bits in every run and
+/// thread. The two splits share no scene, and the layout of a scene does not depend on its size.
 ///
 /// Classes: sky, mountain, building, vegetation, ground, road, water, vehicle, person. Texture and shape tell them
 /// apart; their colours overlap on purpose, and horizon, roll and layout vary so that position says little.

@@ -20,6 +20,8 @@ uint64_t hash(const std::vector<uint8_t>& bytes) {
 TEST(Scenes, AreDescribed) {
   const auto scenes = open_scenes({.scenes = 3, .scene_size = 48}, Split::val);
   EXPECT_EQ(scenes->size(), 3);
+  EXPECT_EQ(open_scenes({.scenes = 3, .val_scenes = 2}, Split::val)->size(), 2);
+  EXPECT_EQ(open_scenes({.scenes = 3, .val_scenes = 2}, Split::train)->size(), 3);
   EXPECT_EQ(scenes->name(2), "val_000002");
   EXPECT_TRUE(scenes->has_labels());
   ASSERT_EQ(scenes->classes().size(), 9u);
@@ -123,6 +125,7 @@ TEST(Scenes, EveryClassIsCommonAndNeitherColourNorPlaceGivesIt) {
 
 TEST(Scenes, RefuseBadArguments) {
   EXPECT_THROW(open_scenes({.scenes = 0}, Split::train), Error);
+  EXPECT_THROW(open_scenes({.val_scenes = -1}, Split::val), Error);
   EXPECT_THROW(open_scenes({.scene_size = 31}, Split::train), Error);
   EXPECT_THROW(open_scenes({.scene_size = 1025}, Split::train), Error);
   const auto scenes = open_scenes({.scenes = 2}, Split::train);
