@@ -73,6 +73,7 @@ class ExperimentRunner {
     experiment_ = parse_experiment(text, options.file, shared);
     if (!options.seeds.empty()) experiment_.seeds = options.seeds;
     for (ExperimentConfiguration& c : experiment_.configurations) check(c, train);
+    if (!options.only.empty()) keep(options.only);
   }
 
   int run() {
@@ -139,6 +140,15 @@ class ExperimentRunner {
       }
     }
     c.settings = std::move(known);
+  }
+
+  void keep(const std::vector<std::string>& names) {
+    auto& all = experiment_.configurations;
+    for (const std::string& name : names) {
+      BS_CHECK(std::any_of(all.begin(), all.end(), [&](const auto& c) { return c.name == name; }),
+               "--only: no configuration is called '", name, "'");
+    }
+    std::erase_if(all, [&](const auto& c) { return std::find(names.begin(), names.end(), c.name) == names.end(); });
   }
 
   fs::path folder(const ExperimentConfiguration& c, int64_t seed) const { return out_ / concat(c.name, "-seed", seed); }
@@ -242,6 +252,7 @@ void ExperimentOptions::declare(CLI::App& app) {
   app.add_option("--seeds", seeds, "in place of the file's, with commas between")
       ->delimiter(',')
       ->check(CLI::Range(int64_t{0}, int64_t{0xffffffff}));
+  app.add_option("--only", only, "configurations to run in place of all, with commas between")->delimiter(',');
   app.add_option("--set", set, "KEY=VALUE in place of what [shared] says, or KEY= to take it back; may be repeated")
       ->allow_extra_args(false);
 }

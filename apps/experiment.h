@@ -69,7 +69,7 @@ std::vector<std::vector<std::string>> experiment_rows(const Experiment& experime
 struct ExperimentOptions {
   std::string file, out;
   std::vector<int64_t> seeds;
-  std::vector<std::string> set;
+  std::vector<std::string> set, only;
 
   void declare(CLI::App& app);
 };

@@ -152,6 +152,12 @@ TEST_F(ExperimentRuns, TrainsCountsAndCompares) {
   ASSERT_EQ(run({"experiment", at("e.toml"), "--out", at("runs")}), 0) << output();
   EXPECT_EQ(output().find("run 1 of"), std::string::npos) << output();
   EXPECT_EQ(text(at("runs/table.md")), table);
+  // One of them alone.
+  ASSERT_EQ(run({"experiment", at("e.toml"), "--out", at("runs"), "--only", "mdc"}), 0) << output();
+  EXPECT_EQ(text(at("runs/table.md")).find("pic"), std::string::npos);
+  EXPECT_NE(text(at("runs/table.md")).find("mdc"), std::string::npos);
+  EXPECT_EQ(run({"experiment", at("e.toml"), "--out", at("runs"), "--only", "mdc,nobody"}), 1);
+  EXPECT_NE(output().find("--only: no configuration is called 'nobody'"), std::string::npos) << output();
   // With other options it is another experiment.
   EXPECT_EQ(run({"experiment", at("e.toml"), "--out", at("runs"), "--set", "lr=2e-3"}), 1);
   EXPECT_NE(output().find("other options"), std::string::npos) << output();
