@@ -222,24 +222,20 @@ bool ClusterTrainer::train() {
       Random(options_.seed, Draws::permutation, static_cast<uint64_t>(epoch_)).permutation(train_data_->size());
   order.erase(order.begin(), order.begin() + std::min<int64_t>(steps_ * options_.batch_train, train_data_->size()));
   train_loader_->start(order, options_.batch_train);
-  Progress progress(concat("epoch ", epoch_, " training"), static_cast<int64_t>(order.size()));
   step_graph_ = std::make_unique<StepGraph>(
       device_, [this](const std::vector<Tensor>& inputs) { return step_on_device(inputs); }, options_.cuda_graph);
-  auto saved = std::chrono::steady_clock::now();
-  int64_t done = 0;
-  for (Batch batch; train_loader_->next(batch);) {
-    step(batch);
-    ++steps_;
-    progress.update(done += batch.images.dim(0));
-    if (static_cast<int64_t>(pending_.size()) >= options_.log_every) read_pending();
-    const auto now = std::chrono::steady_clock::now();
-    const bool due = std::chrono::duration<double>(now - saved).count() > 60.0 * options_.save_minutes;
-    if (stop_signal() == 0 && !due) continue;
-    read_pending();
-    save(run_.last());
-    saved = now;
-    if (stop_signal() != 0) return false;
-  }
+  const bool whole = train_batches(
+      *train_loader_, concat("epoch ", epoch_, " training"), std::ssize(order), options_.save_minutes,
+      [&](const Batch& batch) {
+        step(batch);
+        ++steps_;
+        if (std::ssize(pending_) >= options_.log_every) read_pending();
+      },
+      [&] {
+        read_pending();
+        save(run_.last());
+      });
+  if (!whole) return false;
   read_pending();
   warn_of(*step_graph_);
   step_graph_.reset();

@@ -131,22 +131,18 @@ bool SupervisedTrainer::train() {
   order.resize(static_cast<size_t>(steps_per_epoch() * options_.batch));
   order.erase(order.begin(), order.begin() + steps_ * options_.batch);
   train_loader_->start(order, 0, pass);
-  Progress progress(concat("epoch ", epoch_, " training"), static_cast<int64_t>(order.size()));
-  auto saved = std::chrono::steady_clock::now();
-  int64_t done = 0;
-  for (Batch batch; train_loader_->next(batch);) {
-    step(batch);
-    ++steps_;
-    progress.update(done += batch.images.dim(0));
-    if (static_cast<int64_t>(pending_.size()) >= options_.log_every) read_pending();
-    const auto now = std::chrono::steady_clock::now();
-    const bool due = std::chrono::duration<double>(now - saved).count() > 60.0 * options_.save_minutes;
-    if (stop_signal() == 0 && !due) continue;
-    read_pending();
-    save(run_.last());
-    saved = now;
-    if (stop_signal() != 0) return false;
-  }
+  const bool whole = train_batches(
+      *train_loader_, concat("epoch ", epoch_, " training"), std::ssize(order), options_.save_minutes,
+      [&](const Batch& batch) {
+        step(batch);
+        ++steps_;
+        if (std::ssize(pending_) >= options_.log_every) read_pending();
+      },
+      [&] {
+        read_pending();
+        save(run_.last());
+      });
+  if (!whole) return false;
   read_pending();
   if (epoch_ == 0) warn_of(*step_graph_);
   return true;

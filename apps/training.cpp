@@ -33,6 +33,24 @@ int64_t peak_resident_bytes() {
   return static_cast<int64_t>(use.ru_maxrss) * 1024;
 }
 
+bool train_batches(Loader& loader, const std::string& title, int64_t images, double save_minutes,
+                   const std::function<void(const Batch&)>& step, const std::function<void()>& save) {
+  using Clock = std::chrono::steady_clock;
+  Progress progress(title, images);
+  Clock::time_point saved = Clock::now();
+  int64_t done = 0;
+  for (Batch batch; loader.next(batch);) {
+    step(batch);
+    progress.update(done += batch.images.dim(0));
+    const bool due = std::chrono::duration<double>(Clock::now() - saved).count() > 60.0 * save_minutes;
+    if (stop_signal() == 0 && !due) continue;
+    save();
+    saved = Clock::now();
+    if (stop_signal() != 0) return false;
+  }
+  return true;
+}
+
 void warn_of(const StepGraph& steps) {
   if (steps.problem().empty()) return;
   log_warning(concat("steps were started one kernel at a time, not as a CUDA graph: ", steps.problem()));

@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "data/loader.h"
 #include "engine/step_graph.h"
 #include "engine/tensor.h"
 #include "engine/trace.h"
@@ -34,6 +36,11 @@ double metadata_real(const std::map<std::string, std::string>& metadata, const s
 
 /// The most memory that this process has held.
 int64_t peak_resident_bytes();
+
+/// Calls `step` with every batch of an epoch's training, and `save` every so many minutes. After a signal it saves, and
+/// returns false.
+bool train_batches(Loader& loader, const std::string& title, int64_t images, double save_minutes,
+                   const std::function<void(const Batch&)>& step, const std::function<void()>& save);
 
 /// Says in the log why steps are not replayed, if the device could and they were to be.
 void warn_of(const StepGraph& steps);
