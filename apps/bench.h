@@ -43,6 +43,24 @@ struct BenchTrainingOptions {
 /// @returns 0. @throws Error when the device is not to be had or a loss is not finite.
 int bench_training(const BenchTrainingOptions& options, const MakeTimer& make_timer);
 
+/// Options of `bareseg bench loading`.
+struct BenchLoadingOptions {
+  DeviceOptions device;
+  int64_t images = 1024, batch = 128;
+  int workers = 0;
+  std::string json;
+
+  void declare(CLI::App& app);
+};
+
+/// Times the way from JPEG files in memory, 640x480, to two augmented views of 320x320 on the device, nothing cached,
+/// beside decoding the same files alone with as many threads. Prints the medians of three rounds in images per second,
+/// and with options.json writes every round's.
+/// @returns 0. @throws Error when the device is not to be had.
+int bench_loading(const BenchLoadingOptions& options);
+
+/// Of which the last two print the median.
+inline constexpr int kBenchRounds = 3;
 /// The timer of a device.
 std::unique_ptr<Timer> timer_for(Device device, const MakeTimer& make_timer);
 /// Middle value; `values` is not empty.

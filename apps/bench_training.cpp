@@ -17,8 +17,6 @@
 namespace bareseg {
 namespace {
 
-constexpr int kRounds = 3;
-
 // One batch, and the network that is trained on it.
 class Training {
  public:
@@ -93,7 +91,7 @@ int bench_training(const BenchTrainingOptions& options, const MakeTimer& make_ti
   allocator(device).reset_peak();
   const std::unique_ptr<Timer> timer = timer_for(device, make_timer);
   std::vector<double> rounds;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kBenchRounds; ++round) {
     timer->start();
     steps(options.steps);
     rounds.push_back(1e3 * timer->stop() / options.steps);

@@ -66,6 +66,7 @@ void declare_training(CLI::App& train, const TrainingCommand& what, Options& opt
 struct BenchCommands {
   BenchKernelsOptions kernels;
   BenchTrainingOptions training;
+  BenchLoadingOptions loading;
 
   void declare(CLI::App& app, std::function<int()>& command) {
     CLI::App* bench = app.add_subcommand("bench", "how fast the device is");
@@ -76,6 +77,9 @@ struct BenchCommands {
     CLI::App* of_training = bench->add_subcommand("training", "training steps on one batch");
     training.declare(*of_training);
     of_training->callback([&] { command = [&] { return bench_training(training, make_gpu_timer); }; });
+    CLI::App* of_loading = bench->add_subcommand("loading", "from JPEG to augmented views, beside decoding alone");
+    loading.declare(*of_loading);
+    of_loading->callback([&] { command = [&] { return bench_loading(loading); }; });
   }
 };
 

@@ -1,11 +1,8 @@
 // From the JPEG of a 640x480 picture to PiCIE's two augmented views of 320x320, on one thread: decode, base crop to
 // 640, then the colours, size and place of each view, over 64 draws of the transforms.
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <vector>
-
-#include <jpeglib.h>
 
 #include "bench/bench.h"
 #include "cpu/cpu_backend.h"
@@ -22,41 +19,12 @@ constexpr int64_t kWidth = 640, kHeight = 480, kBase = 640, kView = 320, kDraws 
 constexpr uint64_t kSeed = 2021;
 constexpr int kQuality = 90;
 
-std::vector<uint8_t> encode_jpeg(const Image& image) {
-  jpeg_error_mgr errors;
-  jpeg_compress_struct jpeg;
-  jpeg.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&jpeg);
-  unsigned char* bytes = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&jpeg, &bytes, &size);
-  jpeg.image_width = static_cast<JDIMENSION>(image.width);
-  jpeg.image_height = static_cast<JDIMENSION>(image.height);
-  jpeg.input_components = 3;
-  jpeg.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&jpeg);
-  jpeg_set_quality(&jpeg, kQuality, TRUE);
-  jpeg_start_compress(&jpeg, TRUE);
-  std::vector<uint8_t> row(static_cast<size_t>(3 * image.width));
-  while (jpeg.next_scanline < jpeg.image_height) {
-    const auto from = image.rgb.begin() + static_cast<int64_t>(jpeg.next_scanline) * 3 * image.width;
-    std::copy_n(from, row.size(), row.begin());
-    JSAMPROW rows[] = {row.data()};
-    jpeg_write_scanlines(&jpeg, rows, 1);
-  }
-  jpeg_finish_compress(&jpeg);
-  jpeg_destroy_compress(&jpeg);
-  std::vector<uint8_t> result(bytes, bytes + size);
-  std::free(bytes);
-  return result;
-}
-
 // A rendered scene stands in for the photograph. BARESEG_BENCH_PHOTO names a file to leave it in, for the peers.
 std::vector<uint8_t> photo() {
   Image image = open_scenes({.scenes = 1, .scene_size = kWidth}, Split::train)->image(0);
   image.height = kHeight;
   image.rgb.resize(static_cast<size_t>(3 * kWidth * kHeight));
-  std::vector<uint8_t> bytes = encode_jpeg(image);
+  std::vector<uint8_t> bytes = jpeg_bytes(image, kQuality);
   if (const char* file = std::getenv("BARESEG_BENCH_PHOTO")) {
     std::ofstream out(file, std::ios::binary);
     out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));

@@ -22,12 +22,13 @@
 #        coco       two epochs of PiCIE at COCO's size, 49,629 images of 640 x 640; the second finds them decoded
 #        kernels    bareseg bench kernels
 #        training   bareseg bench training at the sizes of the peers
+#        loading    bareseg bench loading
 #        ladders    bench/ladder
 #        peers      PyTorch at the same sizes, where python3 has it
 # Every part has a time limit and none stops the others. Exit code: 0 when none failed.
 set -uo pipefail
 
-readonly steps_known=(tests sanitizer agreement scenes camvid coco kernels training ladders peers)
+readonly steps_known=(tests sanitizer agreement scenes camvid coco kernels training loading ladders peers)
 readonly tests=(test_ops_cuda test_layers_cuda test_cluster_cuda test_cuda)
 readonly max_pack_bytes=$((60 << 20))
 readonly not_run=77 # exit code of a part that lacks something
@@ -211,6 +212,11 @@ bench_training() { # DEPTH SIDE BATCH DTYPE [single]
   note=$(tail -n 1 "$out/$part.log")
 }
 
+bench_loading() {
+  limited "$bareseg" bench loading --device cuda --dtype bf16 --images 8192 --json "$out/loading.json" || return
+  note=$(tail -n 1 "$out/$part.log")
+}
+
 ladder() { # PROGRAM
   local path
   path=$(program "$1") || { echo "$path"; return 1; }
@@ -265,6 +271,7 @@ run_step() {
         part "training_$name" 300 bench_training ${name//_/ }
       done
       ;;
+    loading) part loading 300 bench_loading ;;
     ladders)
       for name in $(ladders); do part "$name" 300 ladder "$name"; done
       ;;

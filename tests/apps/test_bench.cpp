@@ -103,6 +103,24 @@ TEST(Bench, TimesTraining) {
   EXPECT_GT(all["peak_tensor_bytes"], 0);
 }
 
+TEST(Bench, LoadsPhotographs) {
+  const TemporaryFolder root;
+  BenchLoadingOptions options;
+  options.device.device = "cpu";
+  options.images = 5;
+  options.batch = 2;
+  options.workers = 2;
+  options.json = (root / "loading.json").string();
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(bench_loading(options), 0);
+  EXPECT_NE(testing::internal::GetCapturedStdout().find("2 threads: decoded alone"), std::string::npos);
+  const nlohmann::json all = json_of(options.json);
+  for (const char* key : {"decoded_images_per_s", "views_images_per_s"}) {
+    ASSERT_EQ(all[key].size(), 3u);
+    for (const double rate : all[key]) EXPECT_GT(rate, 0.0);
+  }
+}
+
 TEST(Bench, SaysThatThereIsNoGpu) {
   EXPECT_TRUE(refuses([] { bench_kernels({}, {}); }, {"cuda:0", "without CUDA"}));
 }
