@@ -15,6 +15,24 @@ Tensor pictures(const BenchSetup& s) {
   return s.repeated(one, s.batch).view({s.batch, kBase, kBase, 3});
 }
 
+// Of COCO's usual size.
+BenchCase base_crops_case(const BenchSetup& s) {
+  constexpr int64_t kHeight = 480, kOutWidth = 853, kLeft = 106;
+  const Tensor pixels = pictures(s).view({s.batch * kBase * kBase * 3});
+  std::vector<SourceImage> sources;
+  for (int64_t i = 0; i < s.batch; ++i) {
+    sources.push_back({.offset = i * kBase * kBase * 3,
+                       .height = kHeight,
+                       .width = kBase,
+                       .out_height = kBase,
+                       .out_width = kOutWidth,
+                       .col = kLeft});
+  }
+  Tensor y = s.empty({s.batch, kBase, kBase, 3}, kUInt8);
+  return {concat("[", s.batch, ", ", kHeight, ", ", kBase, ", 3]"), s.batch * kHeight * kBase * 3 + y.bytes(), 0.0,
+          [=]() mutable { s.on().base_crops(pixels, sources, y); }};
+}
+
 BenchCase view_case(const BenchSetup& s, std::vector<int> views) {
   const Tensor images = pictures(s);
   const EpochPlan plan(AugmentConfig{}, kSeed, s.batch, 0);
@@ -34,6 +52,7 @@ BenchCase view_case(const BenchSetup& s, std::vector<int> views) {
 }  // namespace
 
 void add_augment_cases(std::vector<BenchKernel>& list) {
+  list.push_back({"base_crops", {kFloat32}, base_crops_case});
   list.push_back({"augment/view1", kBenchFloats, [](const BenchSetup& s) { return view_case(s, {0}); }});
   list.push_back({"augment/view2", kBenchFloats, [](const BenchSetup& s) { return view_case(s, {1}); }});
   list.push_back({"normalize_images", kBenchFloats, [](const BenchSetup& s) -> BenchCase {

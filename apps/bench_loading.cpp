@@ -70,12 +70,16 @@ int64_t decode_all(const Photographs& photographs, int threads) {
 }
 
 void load_views(const Photographs& photographs, const BenchLoadingOptions& o, Device device) {
-  Loader loader(photographs, {.batch = o.batch, .side = kBase, .workers = o.workers, .cache_bytes = 0});
+  Loader loader(photographs, {.batch = o.batch,
+                              .side = kBase,
+                              .workers = o.workers,
+                              .cache_bytes = 0,
+                              .native = device.type == Device::Type::cuda});
   const EpochPlan plan(AugmentConfig{}, 1, photographs.size(), 0);
   loader.start(plan.permutation());
   Tensor view;
   for (Batch batch; loader.next(batch);) {
-    const Tensor images = batch.images.to(device);
+    const Tensor images = base_images(batch, device, kBase);
     for (int which = 0; which < 2; ++which) {
       view = view_input(plan, images, batch.indexes, which, kView, o.device.float_type());
     }

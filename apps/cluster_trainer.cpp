@@ -38,7 +38,9 @@ ClusterTrainer::ClusterTrainer(const ClusterOptions& options, const std::string&
 void ClusterTrainer::open_data() {
   train_data_ = open_dataset(options_.data, Split::train);
   log_info(concat("training on ", train_data_->size(), " images (", options_.data.kind, ")"));
-  train_loader_ = std::make_unique<Loader>(*train_data_, options_.load.loader(options_.batch_cluster, options_.res2));
+  LoaderOptions load = options_.load.loader(options_.batch_cluster, options_.res2);
+  load.native = device_.type == Device::Type::cuda && load.disk_cache.empty();  // a GPU has time for the resize
+  train_loader_ = std::make_unique<Loader>(*train_data_, load);
   try {
     val_data_ = open_dataset(options_.data, Split::val);
   } catch (const Error& error) {
@@ -149,9 +151,9 @@ void ClusterTrainer::cluster(int view) {
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
     if (stop_signal() != 0) return;
-    const Tensor f = l2_normalize(view_features(batch.images.to(device_), batch.indexes, view));
+    const Tensor f = l2_normalize(view_features(base_images(batch, device_, options_.res2), batch.indexes, view));
     kmeans.add(f.view({f.count() / f.dim(-1), f.dim(-1)}));
-    progress.update(done += batch.images.dim(0));
+    progress.update(done += batch.size());
   }
   const auto at = static_cast<size_t>(view);
   classifier(view).weight = kmeans.centroids();
@@ -178,11 +180,11 @@ void ClusterTrainer::label(int view) {
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
     if (stop_signal() != 0) return;
-    const Tensor f = l2_normalize(view_features(batch.images.to(device_), batch.indexes, view));
+    const Tensor f = l2_normalize(view_features(base_images(batch, device_, options_.res2), batch.indexes, view));
     const Tensor assigned = assign_clusters(f.view({f.count() / f.dim(-1), f.dim(-1)}), classifier(view).weight);
     backend(device_).count_labels(assigned, counts);
     backend(device_).scatter_rows(assigned, batch.indexes, labels_[at]);
-    progress.update(done += batch.images.dim(0));
+    progress.update(done += batch.size());
   }
   occupancy_[at] = counts.to_vector<int64_t>();
   check_collapse(view, occupancy_[at]);
@@ -251,7 +253,7 @@ Tensor ClusterTrainer::view_loss(const Tensor& features, const std::vector<Clust
 }
 
 void ClusterTrainer::step(const Batch& batch) {
-  const Tensor images = batch.images.to(device_);
+  const Tensor images = base_images(batch, device_, options_.res2);
   std::vector<Tensor> inputs;
   for (int view = 0; view < options_.views; ++view) {
     const bool plain = view == 0 && options_.compat_plain_view1;
@@ -260,7 +262,7 @@ void ClusterTrainer::step(const Batch& batch) {
     inputs.push_back(labels_of(batch, view));
   }
   const std::vector<Tensor> results = step_graph_->run(inputs);
-  pending_.push_back({.terms = {results[0], results[1]}, .mse = results[2], .images = batch.images.dim(0)});
+  pending_.push_back({.terms = {results[0], results[1]}, .mse = results[2], .images = batch.size()});
 }
 
 std::vector<Tensor> ClusterTrainer::step_on_device(const std::vector<Tensor>& inputs) {

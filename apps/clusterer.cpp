@@ -21,7 +21,7 @@ Tensor cluster_features(SegmentationNetwork& network, Loader& loader, int64_t im
     const Tensor f = l2_normalize(plain_features(network, batch.images, dtype));
     const int64_t rows = f.count() / f.dim(-1);
     if (kmeans == nullptr) {
-      batch_size = batch.images.dim(0);
+      batch_size = batch.size();
       kmeans = std::make_unique<MiniBatchKMeans>(
           MiniBatchKMeansOptions{.kmeans = {.clusters = how.clusters, .iterations = how.iterations, .seed = how.seed},
                                  .init_batches = how.init_batches,
@@ -29,7 +29,7 @@ Tensor cluster_features(SegmentationNetwork& network, Loader& loader, int64_t im
           (images + batch_size - 1) / batch_size);
     }
     kmeans->add(f.view({rows, f.dim(-1)}));
-    progress.update(done += batch.images.dim(0));
+    progress.update(done += batch.size());
   }
   BS_CHECK(kmeans != nullptr, "clustering: no image could be read");
   return kmeans->centroids();

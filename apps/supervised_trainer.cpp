@@ -152,7 +152,7 @@ void SupervisedTrainer::step(const Batch& batch) {
   optimizer_->set_lr(static_cast<float>(schedule_.at(epoch_ * steps_per_epoch() + steps_)));
   const std::vector<Tensor> results =
       step_graph_->run({normalize_images(batch.images.to(device_), dtype_), batch.labels.to(device_)});
-  pending_.push_back({results.front(), batch.images.dim(0)});
+  pending_.push_back({results.front(), batch.size()});
 }
 
 std::vector<Tensor> SupervisedTrainer::step_on_device(const std::vector<Tensor>& inputs) {

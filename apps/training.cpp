@@ -41,7 +41,7 @@ bool train_batches(Loader& loader, const std::string& title, int64_t images, dou
   int64_t done = 0;
   for (Batch batch; loader.next(batch);) {
     step(batch);
-    progress.update(done += batch.images.dim(0));
+    progress.update(done += batch.size());
     const bool due = std::chrono::duration<double>(Clock::now() - saved).count() > 60.0 * save_minutes;
     if (stop_signal() == 0 && !due) continue;
     save();

@@ -119,6 +119,19 @@ void augment_image(const uint8_t* image, int64_t side, const AugmentParams& p, A
 
 }  // namespace
 
+void CpuBackend::base_crops(const Tensor& pixels, std::span<const SourceImage> sources, Tensor& y) {
+  const int64_t count = y.dim(0), side = y.dim(1);
+  const uint8_t* in = pixels.data<uint8_t>();
+  uint8_t* out = y.data<uint8_t>();
+#pragma omp parallel for schedule(dynamic)
+  for (int64_t n = 0; n < count; ++n) {
+    const SourceImage& s = sources[static_cast<size_t>(n)];
+    pillow::resize_bilinear(in + s.offset, s.height, s.width, kChannels, s.out_height, s.out_width,
+                            {.row = s.row, .col = s.col, .height = side, .width = side},
+                            out + n * side * side * kChannels);
+  }
+}
+
 void CpuBackend::augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
                          Tensor& y) {
   const NormalTable& normal = normal_table();

@@ -15,13 +15,14 @@
 
 #include "data/base_crop.h"
 #include "data/disk_cache.h"
+#include "engine/augment.h"
 
 namespace bareseg {
 namespace {
 
-/// The image's base crop, then the label map's, as the caches keep them; or what views are made from.
+/// The image's base crop, then the label map's, as the caches keep them; or what views are made from; or the image.
 struct Record {
-  int64_t height = 0, width = 0;  // of the source of views
+  int64_t height = 0, width = 0;  // of the source of views, or of a native image
   std::vector<uint8_t> bytes;
 };
 
@@ -49,6 +50,7 @@ uint64_t fingerprint(const Dataset& dataset, const LoaderOptions& options) {
 /// A batch on its way. Tasks write different rows and errors; `missing` belongs to the loader's mutex.
 struct Pending {
   Batch batch;
+  std::vector<std::shared_ptr<const Record>> natives;  // per image
   uint64_t pass = 0;
   std::vector<std::exception_ptr> unreadable;  // per image: the Error that names it
   std::exception_ptr failure;                  // anything else; guarded like `missing`
@@ -71,16 +73,19 @@ struct Loader::Impl {
 
   void work();
   void run(const Task& task);
+  void pack(Pending& pending) const;
   void fetch(int64_t index, uint64_t of_pass, uint8_t* image, uint8_t* labels);
+  std::shared_ptr<const Record> record_of(int64_t index);
   std::shared_ptr<const Record> cached(int64_t index);
   std::shared_ptr<const Record> produce(int64_t index);
+  Record native_image(int64_t index) const;
   Record base_crops(int64_t index);
   Record source_of_views(int64_t index) const;
   void keep_on_disk(int64_t index, const Record& record);
   void fill();     // with the mutex held
   void abandon();  // with the mutex held
   void report(std::unique_lock<std::mutex>& lock, const Pending& pending);
-  static void drop_unreadable(Pending& pending);
+  void drop_unreadable(Pending& pending) const;
 
   const Dataset& dataset;
   const LoaderOptions options;
@@ -124,6 +129,8 @@ Loader::Impl::Impl(const Dataset& data, LoaderOptions o)
     BS_CHECK(options.label_side >= 0 && options.label_side <= 1 << 14, "loader: label_side must be 0 .. 16384, got ",
              options.label_side);
   }
+  BS_CHECK(!options.native || (!options.augment && options.label_side == 0 && options.disk_cache.empty()),
+           "loader: native images come without views, labels and disk cache");
   BS_CHECK(options.workers >= 0 && options.workers <= 1024, "loader: workers must be 0 .. 1024, got ", options.workers);
   BS_CHECK(options.prefetch >= 0, "loader: prefetch must not be negative, got ", options.prefetch);
   BS_CHECK(options.cache_bytes >= 0, "loader: cache_bytes must not be negative, got ", options.cache_bytes);
@@ -175,7 +182,10 @@ void Loader::Impl::fill() {
                          order.begin() + static_cast<std::ptrdiff_t>(end));
     const int64_t count = static_cast<int64_t>(end - position);
     pending->pass = pass;
-    batch.images = Tensor::empty({count, image_size.height, image_size.width, 3}, kUInt8);
+    if (options.native)
+      pending->natives.resize(end - position);
+    else
+      batch.images = Tensor::empty({count, image_size.height, image_size.width, 3}, kUInt8);
     if (label_bytes > 0) batch.labels = Tensor::empty({count, label_size.height, label_size.width}, kUInt8);
     pending->missing = end - position;
     pending->unreadable.resize(pending->missing);
@@ -194,15 +204,23 @@ void Loader::Impl::work() {
     const Task task = std::move(tasks.front());
     tasks.pop_front();
     lock.unlock();
-    std::exception_ptr failure;
-    try {
-      run(task);
-    } catch (...) {
-      failure = std::current_exception();
+    Pending& pending = *task.pending;
+    const auto attempt = [&](const auto& part) {
+      std::exception_ptr failure;
+      try {
+        part();
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      lock.lock();
+      if (failure && !pending.failure) pending.failure = failure;
+    };
+    attempt([&] { run(task); });
+    if (options.native && pending.missing == 1) {  // all others are there
+      lock.unlock();
+      attempt([&] { pack(pending); });
     }
-    lock.lock();
-    if (failure && !task.pending->failure) task.pending->failure = failure;
-    if (--task.pending->missing == 0) work_done.notify_all();
+    if (--pending.missing == 0) work_done.notify_all();
   }
 }
 
@@ -210,6 +228,10 @@ void Loader::Impl::run(const Task& task) {
   const Batch& batch = task.pending->batch;
   const int64_t slot = static_cast<int64_t>(task.slot);
   try {
+    if (options.native) {
+      task.pending->natives[task.slot] = record_of(batch.indexes[task.slot]);
+      return;
+    }
     fetch(batch.indexes[task.slot], task.pending->pass, batch.images.data<uint8_t>() + slot * image_bytes,
           label_bytes > 0 ? batch.labels.data<uint8_t>() + slot * label_bytes : nullptr);
   } catch (const Error&) {
@@ -217,9 +239,36 @@ void Loader::Impl::run(const Task& task) {
   }
 }
 
-void Loader::Impl::fetch(int64_t index, uint64_t of_pass, uint8_t* image, uint8_t* labels) {
+// Native images of a batch into one piece of memory, without the unreadable ones.
+void Loader::Impl::pack(Pending& pending) const {
+  int64_t bytes = 0;
+  for (const auto& native : pending.natives) {
+    if (native == nullptr) continue;
+    const BaseGeometry g = base_geometry(native->height, native->width, options.side);
+    pending.batch.sources.push_back({.offset = bytes,
+                                     .height = native->height,
+                                     .width = native->width,
+                                     .out_height = g.height,
+                                     .out_width = g.width,
+                                     .row = g.top,
+                                     .col = g.left});
+    bytes += std::ssize(native->bytes);
+  }
+  pending.batch.images = Tensor::empty({bytes}, kUInt8);
+  uint8_t* to = pending.batch.images.data<uint8_t>();
+  for (const auto& native : pending.natives) {
+    if (native != nullptr) to = std::copy(native->bytes.begin(), native->bytes.end(), to);
+  }
+  pending.natives.clear();
+}
+
+std::shared_ptr<const Record> Loader::Impl::record_of(int64_t index) {
   std::shared_ptr<const Record> record = cached(index);
-  if (!record) record = produce(index);
+  return record != nullptr ? record : produce(index);
+}
+
+void Loader::Impl::fetch(int64_t index, uint64_t of_pass, uint8_t* image, uint8_t* labels) {
+  const std::shared_ptr<const Record> record = record_of(index);
   const uint8_t* bytes = record->bytes.data();
   if (options.augment) {
     const PairSource source{record->height, record->width, bytes, bytes + record->height * record->width * 3};
@@ -238,11 +287,18 @@ std::shared_ptr<const Record> Loader::Impl::cached(int64_t index) {
 }
 
 std::shared_ptr<const Record> Loader::Impl::produce(int64_t index) {
-  auto record = std::make_shared<const Record>(options.augment ? source_of_views(index) : base_crops(index));
+  auto record = std::make_shared<const Record>(options.native    ? native_image(index)
+                                               : options.augment ? source_of_views(index)
+                                                                 : base_crops(index));
   const std::lock_guard lock(mutex);
   const int64_t bytes = static_cast<int64_t>(record->bytes.size());
   if (kept_bytes + bytes <= options.cache_bytes && kept.emplace(index, record).second) kept_bytes += bytes;
   return record;
+}
+
+Record Loader::Impl::native_image(int64_t index) const {
+  Image image = dataset.image(index);
+  return {image.height, image.width, std::move(image.rgb)};
 }
 
 Record Loader::Impl::base_crops(int64_t index) {
@@ -323,27 +379,32 @@ void Loader::Impl::report(std::unique_lock<std::mutex>& lock, const Pending& pen
   lock.lock();
 }
 
-void Loader::Impl::drop_unreadable(Pending& pending) {
+void Loader::Impl::drop_unreadable(Pending& pending) const {
   Batch& batch = pending.batch;
   size_t good = 0;
   for (size_t slot = 0; slot < pending.unreadable.size(); ++slot) {
     if (pending.unreadable[slot]) continue;
     if (good < slot) {
+      batch.indexes[good] = batch.indexes[slot];
       const auto move_row = [&](const Tensor& rows) {
         const int64_t to = static_cast<int64_t>(good), from = static_cast<int64_t>(slot);
         std::memcpy(rows.rows(to, to + 1).raw(), rows.rows(from, from + 1).raw(),
                     static_cast<size_t>(rows.rows(to, to + 1).bytes()));
       };
-      move_row(batch.images);
+      if (!options.native) move_row(batch.images);
       if (batch.labels.defined()) move_row(batch.labels);
-      batch.indexes[good] = batch.indexes[slot];
     }
     ++good;
   }
   if (good == pending.unreadable.size()) return;
   batch.indexes.resize(good);
-  batch.images = batch.images.rows(0, static_cast<int64_t>(good));
+  if (!options.native) batch.images = batch.images.rows(0, static_cast<int64_t>(good));
   if (batch.labels.defined()) batch.labels = batch.labels.rows(0, static_cast<int64_t>(good));
+}
+
+Tensor base_images(const Batch& batch, Device device, int64_t side) {
+  const Tensor images = batch.images.to(device);
+  return batch.sources.empty() ? images : base_crops(images, batch.sources, side);
 }
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options)

@@ -28,6 +28,27 @@ void check_params(const AugmentParams& p, const AugmentOptions& o, int64_t image
 
 }  // namespace
 
+Tensor base_crops(const Tensor& pixels, std::span<const SourceImage> sources, int64_t side) {
+  const TraceRange range("base_crops");
+  BS_CHECK(pixels.dtype() == kUInt8 && pixels.rank() == 1, "base_crops: pixels must be uint8 [B], got ", pixels.dtype(),
+           " ", pixels.shape());
+  BS_CHECK(side > 0, "base_crops: side must be positive, got ", side);
+  constexpr int64_t kMaxSide = 1 << 24;
+  for (const SourceImage& s : sources) {
+    BS_CHECK(s.height > 0 && s.width > 0 && s.height <= kMaxSide && s.width <= kMaxSide && s.offset >= 0 &&
+                 s.offset <= pixels.count() && 3 * s.height * s.width <= pixels.count() - s.offset,
+             "base_crops: ", s.height, " x ", s.width, " pixels ", s.offset, " bytes from the first do not lie in ",
+             pixels.count(), " bytes");
+    BS_CHECK(s.row >= 0 && s.col >= 0 && s.row <= s.out_height - side && s.col <= s.out_width - side &&
+                 s.out_height <= kMaxSide && s.out_width <= kMaxSide,
+             "base_crops: a square of side ", side, " at row ", s.row, ", column ", s.col, " does not lie in ",
+             s.out_height, " x ", s.out_width);
+  }
+  Tensor y = Tensor::empty({std::ssize(sources), side, side, 3}, kUInt8, pixels.device());
+  if (y.count() > 0) backend(pixels.device()).base_crops(pixels, sources, y);
+  return y;
+}
+
 Tensor augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side,
                DType dtype) {
   const TraceRange range("augment");

@@ -8,6 +8,15 @@
 
 namespace bareseg {
 
+/// The squares of images of different sizes. Outside the graph.
+///
+/// @param pixels   uint8 [B]: the images one after the other.
+/// @param sources  where they lie in it, and which square of each is taken.
+/// @param side     S > 0, of the squares.
+/// @return         uint8 [N, S, S, 3] on the device of pixels.
+/// @throws Error when an image lies outside of pixels, or a square outside of its image.
+Tensor base_crops(const Tensor& pixels, std::span<const SourceImage> sources, int64_t side);
+
 /// Colours, shapes and normalises images: engine/augment_params.h says how. Outside the graph.
 ///
 /// @param images  uint8 [N, S, S, 3], RGB.

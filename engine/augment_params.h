@@ -13,6 +13,14 @@ struct CropWindow {
   bool flip_horizontal = false, flip_vertical = false;
 };
 
+/// An image as decoded, among others in one piece of memory, and the square of it that all else begins with: Pillow's
+/// bilinear resize of the whole, then a window.
+struct SourceImage {
+  int64_t offset = 0, height = 0, width = 0;  // its RGB bytes [height, width, 3] lie `offset` bytes from the first
+  int64_t out_height = 0, out_width = 0;      // after the resize
+  int64_t row = 0, col = 0;                   // of the square's corner in that
+};
+
 /// Colour chain of one image and view, applied in this order on 8-bit RGB; each op only where its flag is set.
 struct AugmentParams {
   bool brightness = false, contrast = false, saturation = false, hue = false, grey = false, blur = false;

@@ -211,6 +211,10 @@ class Backend {
   // matrix int64 [C, K]: [t, p] += pixels of truth t predicted p; truth uint8 outside [0, C) is skipped.
   virtual void confusion(const Tensor& truth, const Tensor& predicted, Tensor& matrix) = 0;
 
+  // Squares of images, bit-equal between backends: Pillow's 8-bit bilinear resize. pixels uint8 [B] -> y uint8
+  // [N, S, S, 3].
+  virtual void base_crops(const Tensor& pixels, std::span<const SourceImage> sources, Tensor& y) = 0;
+
   // Augmentation, bit-equal between backends (engine/augment_params.h). images uint8 [N, S, S, 3].
   // y float [N, T, T, 3], normalised.
   virtual void augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,

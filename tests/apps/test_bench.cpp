@@ -56,6 +56,7 @@ TEST(Bench, TimesEveryKernel) {
                                 "l2_normalize_backward",
                                 "dropout",
                                 "copy_channels",
+                                "base_crops",
                                 "normalize_images",
                                 "max_pool",
                                 "max_pool_backward",

@@ -170,6 +170,35 @@ TEST(Loader, CacheChangesWorkNotContent) {
   }
 }
 
+TEST(Loader, NativeImagesGiveTheSameBaseCrops) {
+  const FakeDataset data(23, {4, 9, 10, 11}), again(23, {4, 9, 10, 11});
+  for (const int workers : {1, 4}) {
+    Loader crops(again, {.batch = 3, .side = 9, .workers = workers});
+    Loader natives(data, {.batch = 3, .side = 9, .workers = workers, .native = true});
+    for (int pass = 0; pass < 2; ++pass) {
+      crops.start(shuffled(23));
+      natives.start(shuffled(23));
+      Batch expected, batch;
+      while (crops.next(expected)) {
+        ASSERT_TRUE(natives.next(batch));
+        EXPECT_EQ(batch.indexes, expected.indexes);
+        EXPECT_EQ(batch.sources.size(), batch.indexes.size());
+        EXPECT_EQ(base_images(batch, {}, 9).to_vector<uint8_t>(), base_images(expected, {}, 9).to_vector<uint8_t>());
+      }
+      EXPECT_FALSE(natives.next(batch));
+    }
+    int64_t bytes = 0;
+    for (int64_t i = 0; i < 23; ++i) bytes += i == 4 || (i >= 9 && i <= 11) ? 0 : 3 * (20 + i % 7) * (17 + i % 5);
+    EXPECT_EQ(natives.cached_bytes(), bytes);
+    EXPECT_EQ(natives.skipped(), 4);
+  }
+  EXPECT_THROW(Loader(data, {.batch = 2, .side = 9, .label_side = 4, .native = true}), Error);
+  Loader strict(data, {.batch = 3, .side = 9, .native = true, .strict = true});
+  strict.start({1, 4});
+  Batch batch;
+  EXPECT_NE(message_of([&] { strict.next(batch); }).find("4.fake"), std::string::npos);
+}
+
 TEST(Loader, DropsUnreadableImagesWithOneWarningEach) {
   const FakeDataset data(12, {2, 3, 6, 7, 8});
   std::vector<std::string> warnings;

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "cpu/cpu_backend.h"
+#include "engine/pillow.h"
+#include "engine/random.h"
 #include "tests/data/golden_pillow.h"
 #include "tests/devices.h"
 
@@ -53,6 +55,50 @@ TEST_P(OpTest, AugmentChainAndResizeEqualPillow) {
       EXPECT_EQ(wrong, 0) << golden::describe(r);
     }
   }
+}
+
+// Images of many sizes in one piece of memory, made smaller and larger, squares of odd sides and of whole packs.
+TEST_P(OpTest, BaseCropsEqualPillow) {
+  Random random(11, Draws::test);
+  const auto between = [&](int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(random.below(static_cast<uint64_t>(high - low + 1)));
+  };
+  for (const int64_t side : {1, 5, 16, 33, 48}) {
+    std::vector<uint8_t> pixels(3);  // before the first
+    std::vector<SourceImage> sources;
+    for (int i = 0; i < 7; ++i) {
+      SourceImage s{.offset = std::ssize(pixels), .height = between(1, 90), .width = between(1, 90)};
+      s.out_height = i == 0 ? std::max(side, s.height) : between(side, side + 40);
+      s.out_width = i == 1 ? std::max(side, s.width) : between(side, side + 40);
+      s.row = between(0, s.out_height - side);
+      s.col = between(0, s.out_width - side);
+      for (int64_t k = 0; k < 3 * s.height * s.width; ++k) pixels.push_back(static_cast<uint8_t>(random.below(256)));
+      sources.push_back(s);
+    }
+    const Tensor images = Tensor::from(pixels, {std::ssize(pixels)}, device());
+    const std::vector<uint8_t> got = base_crops(images, sources, side).to_vector<uint8_t>();
+    std::vector<uint8_t> expected(static_cast<size_t>(side * side * 3));
+    ASSERT_EQ(got.size(), sources.size() * expected.size());
+    for (size_t i = 0; i < sources.size(); ++i) {
+      const SourceImage& s = sources[i];
+      pillow::resize_bilinear(pixels.data() + s.offset, s.height, s.width, 3, s.out_height, s.out_width,
+                              {.row = s.row, .col = s.col, .height = side, .width = side}, expected.data());
+      EXPECT_TRUE(
+          std::equal(expected.begin(), expected.end(), got.begin() + std::ssize(expected) * static_cast<int64_t>(i)))
+          << s.height << "x" << s.width << " to " << s.out_height << "x" << s.out_width << ", side " << side;
+    }
+  }
+  const Tensor pixels = Tensor::zeros({12 * 3}, kUInt8, device());
+  EXPECT_EQ(base_crops(pixels, {}, 4).shape(), (Shape{0, 4, 4, 3}));
+  const auto one = [&](const SourceImage& s, int64_t side) { return base_crops(pixels, {&s, 1}, side); };
+  const SourceImage whole{.height = 3, .width = 4, .out_height = 3, .out_width = 4};
+  EXPECT_EQ(one(whole, 3).shape(), (Shape{1, 3, 3, 3}));
+  SourceImage bad = whole;
+  bad.offset = 1;
+  EXPECT_ERROR(one(bad, 3), "base_crops: 3 x 4 pixels 1 bytes from the first do not lie in 36 bytes");
+  EXPECT_ERROR(one(whole, 4), "base_crops: a square of side 4 at row 0, column 0 does not lie in 3 x 4");
+  EXPECT_ERROR(one(whole, 0), "base_crops: side must be positive, got 0");
+  EXPECT_ERROR(base_crops(Tensor::zeros({2, 6}, kUInt8, device()), {}, 1), "base_crops: pixels must be uint8 [B]");
 }
 
 // torch fuses multiply and add: places up to 40 differ by their last bit, 3.8e-6, times neighbours up to 4.8 apart.
