@@ -19,7 +19,7 @@
 #                   and with a CUDA graph as without
 #        scenes     PiCIE on rendered scenes
 #        camvid     PiCIE on CamVid, where --camvid names it
-#        coco       two epochs of PiCIE at COCO's size, 49,629 images of 640 x 640; the second finds them decoded
+#        coco       two epochs of PiCIE on 49,629 images of COCO's size; the second finds them decoded
 #        kernels    bareseg bench kernels
 #        training   bareseg bench training at the sizes of the peers
 #        loading    bareseg bench loading
@@ -191,14 +191,14 @@ picie() { # NAME OPTION...
   note=$(sed -n 's/.*info epoch/epoch/p; s/.*\(fresh clusterings\)/\1/p' "$out/$part.log" | tail -n 1)
 }
 
-# Rendered small and enlarged: what is cached, and all that follows, is of COCO's size.
+# As many pixels as 640 x 480.
 coco() {
-  local gib=64
+  local gib=48
   if [[ $(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo) -lt $((gib + 12)) ]]; then
     echo "the decoded images need $gib GiB of memory"
     return "$not_run"
   fi
-  picie coco --preset coco --dataset scenes --scenes 49629 --val-scenes 2175 --scene-size 192 --cache-gib "$gib" \
+  picie coco --preset coco --dataset scenes --scenes 49629 --val-scenes 2175 --scene-size 554 --cache-gib "$gib" \
     --dtype bf16 --epochs 2 --repeats 0
 }
 
