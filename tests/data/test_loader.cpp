@@ -170,6 +170,31 @@ TEST(Loader, CacheChangesWorkNotContent) {
   }
 }
 
+// The base crops of a batch, by the host's code: the backend's threads are OpenMP's, of which the thread sanitizer
+// knows nothing.
+std::vector<uint8_t> crops_of(const Batch& batch, int64_t side) {
+  const std::vector<uint8_t> bytes = batch.images.to_vector<uint8_t>();
+  if (batch.sources.empty()) return bytes;
+  std::vector<uint8_t> crops;
+  for (const SourceImage& s : batch.sources) {
+    const auto first = bytes.begin() + s.offset;
+    const Image square = base_crop(Image{s.width, s.height, {first, first + 3 * s.height * s.width}}, side);
+    crops.insert(crops.end(), square.rgb.begin(), square.rgb.end());
+  }
+  return crops;
+}
+
+TEST(BaseImages, AreMadeOfNativeOnes) {
+  const FakeDataset data(5);
+  Loader loader(data, {.batch = 5, .side = 9, .workers = 1, .native = true});
+  loader.start(shuffled(5));
+  Batch batch;
+  ASSERT_TRUE(loader.next(batch));
+  const Tensor crops = base_images(batch, {}, 9);
+  EXPECT_EQ(crops.shape(), (Shape{5, 9, 9, 3}));
+  EXPECT_EQ(crops.to_vector<uint8_t>(), crops_of(batch, 9));
+}
+
 TEST(Loader, NativeImagesGiveTheSameBaseCrops) {
   const FakeDataset data(23, {4, 9, 10, 11}), again(23, {4, 9, 10, 11});
   for (const int workers : {1, 4}) {
@@ -183,7 +208,7 @@ TEST(Loader, NativeImagesGiveTheSameBaseCrops) {
         ASSERT_TRUE(natives.next(batch));
         EXPECT_EQ(batch.indexes, expected.indexes);
         EXPECT_EQ(batch.sources.size(), batch.indexes.size());
-        EXPECT_EQ(base_images(batch, {}, 9).to_vector<uint8_t>(), base_images(expected, {}, 9).to_vector<uint8_t>());
+        EXPECT_EQ(crops_of(batch, 9), crops_of(expected, 9));
       }
       EXPECT_FALSE(natives.next(batch));
     }
