@@ -59,8 +59,9 @@ struct BenchLoadingOptions {
 /// @returns 0. @throws Error when the device is not to be had.
 int bench_loading(const BenchLoadingOptions& options);
 
-/// Of which the last two print the median.
+/// Rounds of bench training and bench loading, whose median is printed.
 inline constexpr int kBenchRounds = 3;
+
 /// The timer of a device.
 std::unique_ptr<Timer> timer_for(Device device, const MakeTimer& make_timer);
 /// Middle value; `values` is not empty.

@@ -144,7 +144,7 @@ bool SupervisedTrainer::train() {
       });
   if (!whole) return false;
   read_pending();
-  if (epoch_ == 0) warn_of(*step_graph_);
+  warn_of(*step_graph_);
   return true;
 }
 

@@ -21,8 +21,8 @@ void each_step(std::function<void()> work);
 class StepGraph {
  public:
   /// Inputs may be undefined; they are read alone. All that a step leaves must be among the results or in tensors that
-  /// were there before; it draws no random numbers, takes nothing from the host but by each_step(), and begins afresh
-  /// after an attempt that was broken off (gradients are cleared first).
+  /// were there before; it takes nothing from the host, the seeds of random numbers included, but by each_step(), and
+  /// begins afresh after an attempt that was broken off (gradients are cleared first).
   using Step = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
 
   /// With `replay` false it is op by op for ever. What `step` uses must outlive this.

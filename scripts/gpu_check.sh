@@ -108,8 +108,8 @@ sanitizer() { # TOOL PROGRAM
   tool=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null) ||
     { echo "compute-sanitizer is not here"; return "$not_run"; }
   # Without the vendors' kernels.
-  (cd "$root" && limited "$tool" --tool "$1" --error-exitcode 1 "$path" --gtest_filter='*/cuda-*Conv*:*Matmul*:*Linear*' \
-    --gtest_color=no)
+  (cd "$root" && limited "$tool" --tool "$1" --error-exitcode 1 "$path" \
+    --gtest_filter='*/cuda-*Conv*:*Matmul*:*Linear*' --gtest_color=no)
   local code=$?
   if grep -q 'Device not supported' "$out/$part.log"; then
     note="compute-sanitizer does not support this device"
