@@ -26,7 +26,7 @@ const NormalTable& normal_table() {
   return table;
 }
 
-// Buffers of one thread, reused from image to image.
+// Buffers of one thread, reused from image to image: fresh ones would cost page faults.
 struct Scratch {
   std::vector<uint8_t> coloured, resized;
 };
@@ -36,14 +36,51 @@ pillow::Planes planes_in(std::vector<uint8_t>& buffer, int64_t count) {
   return {.r = buffer.data(), .g = buffer.data() + count, .b = buffer.data() + 2 * count, .count = count};
 }
 
-void apply_colour(const pillow::Planes& planes, const AugmentParams& p, int64_t side) {
-  if (p.brightness) pillow::brightness(planes, p.brightness_factor);
-  if (p.contrast) pillow::contrast(planes, p.contrast_factor);
-  if (p.saturation) pillow::saturation(planes, p.saturation_factor);
-  if (p.hue) pillow::hue(planes, p.hue_shift);
-  if (p.grey) pillow::grey(planes);
-  if (!p.blur) return;
-  for (uint8_t* plane : {planes.r, planes.g, planes.b}) pillow::gaussian_blur(plane, side, side, p.blur_radius);
+// Rows and columns of a square image.
+struct Region {
+  int64_t row = 0, col = 0, height = 0, width = 0;
+};
+
+// What the pixels of the window depend on: as far around it as the blur reaches.
+Region region_of(const CropWindow& window, const AugmentParams& p, int64_t side) {
+  const int64_t reach = p.blur ? pillow::kBoxPasses * (int64_t{pillow::blur_box(p.blur_radius).radius} + 1) : 0;
+  const int64_t row = std::max<int64_t>(window.row - reach, 0), col = std::max<int64_t>(window.col - reach, 0);
+  return {.row = row,
+          .col = col,
+          .height = std::min<int64_t>(window.row + window.height + reach, side) - row,
+          .width = std::min<int64_t>(window.col + window.width + reach, side) - col};
+}
+
+// Pixels that pass through the whole chain of colours while they are in the first cache.
+constexpr int64_t kChunk = 2048;
+
+// What contrast blends with, of the whole image.
+int32_t mean_luma_of(const uint8_t* image, int64_t side, const AugmentParams& p) {
+  uint8_t buffer[kChannels * kChunk];
+  const int64_t pixels = side * side;
+  int64_t sum = 0;
+  for (int64_t begin = 0; begin < pixels; begin += kChunk) {
+    const int64_t count = std::min(kChunk, pixels - begin);
+    const pillow::Planes chunk{.r = buffer, .g = buffer + kChunk, .b = buffer + 2 * kChunk, .count = count};
+    pillow::split_rgb(image + kChannels * begin, chunk);
+    sum += pillow::luma_sum(chunk, p.brightness ? p.brightness_factor : 1.0f);
+  }
+  return pillow::mean_luma(sum, pixels);
+}
+
+// The region's colours before the blur, in `planes` [region.height, region.width].
+void apply_colour(const uint8_t* image, int64_t side, const Region& region, const AugmentParams& p,
+                  const pillow::Planes& planes) {
+  const pillow::Colours colours = pillow::colours_of(p, p.contrast ? mean_luma_of(image, side, p) : 0);
+  const int64_t chunk_rows = std::max<int64_t>(kChunk / region.width, 1);
+  for (int64_t begin = 0; begin < region.height; begin += chunk_rows) {
+    const int64_t end = std::min(begin + chunk_rows, region.height);
+    for (int64_t y = begin; y < end; ++y) {
+      pillow::split_rgb(image + kChannels * ((region.row + y) * side + region.col),
+                        planes.part(y * region.width, region.width));
+    }
+    pillow::recolour(planes.part(begin * region.width, (end - begin) * region.width), colours);
+  }
 }
 
 // Normalised pixels of a [side, side] picture, with the window's flips.
@@ -60,29 +97,30 @@ void write_whole(const pillow::Planes& planes, int64_t side, const CropWindow& w
   }
 }
 
-// The input places of each output place along one axis of a window, counted from the image's begin.
-std::vector<SourcePlace> source_places(int32_t begin, int32_t size, int64_t out, bool flip) {
+// The input places of each output place along one axis of a window, counted from `begin` before it.
+std::vector<SourcePlace> source_places(int64_t begin, int32_t size, int64_t out, bool flip) {
   const float scale = static_cast<float>(size) / static_cast<float>(out);
   std::vector<SourcePlace> places(static_cast<size_t>(out));
   for (int64_t i = 0; i < out; ++i) {
     SourcePlace& place = places[static_cast<size_t>(flip ? out - 1 - i : i)];
     place = source_place(static_cast<int32_t>(i), scale, size);
-    place.low += begin;
-    place.high += begin;
+    place.low += static_cast<int32_t>(begin);
+    place.high += static_cast<int32_t>(begin);
   }
   return places;
 }
 
+// Of the window of an image of which `planes` hold `region`.
 template <typename T>
-void write_window(const pillow::Planes& planes, int64_t side, const CropWindow& window, int64_t out_side,
+void write_window(const pillow::Planes& planes, const Region& region, const CropWindow& window, int64_t out_side,
                   const NormalTable& normal, T* out) {
-  const auto rows = source_places(window.row, window.height, out_side, window.flip_vertical);
-  const auto cols = source_places(window.col, window.width, out_side, window.flip_horizontal);
+  const auto rows = source_places(window.row - region.row, window.height, out_side, window.flip_vertical);
+  const auto cols = source_places(window.col - region.col, window.width, out_side, window.flip_horizontal);
   const uint8_t* const channel[kChannels] = {planes.r, planes.g, planes.b};
   for (const SourcePlace& row : rows) {
     for (size_t c = 0; c < kChannels; ++c) {
-      const uint8_t* top = channel[c] + row.low * side;
-      const uint8_t* bottom = channel[c] + row.high * side;
+      const uint8_t* top = channel[c] + row.low * region.width;
+      const uint8_t* bottom = channel[c] + row.high * region.width;
       const float* table = normal[c].data();
       T* y = out + c;
       for (const SourcePlace& col : cols) {
@@ -97,12 +135,19 @@ void write_window(const pillow::Planes& planes, int64_t side, const CropWindow& 
 
 template <typename T>
 void augment_image(const uint8_t* image, int64_t side, const AugmentParams& p, AugmentOptions::Shape shape,
-                   int64_t out_side, const NormalTable& normal, Scratch& scratch, T* out) {
-  const pillow::Planes coloured = planes_in(scratch.coloured, side * side);
-  pillow::split_rgb(image, coloured);
-  apply_colour(coloured, p, side);
-  if (shape == AugmentOptions::Shape::window) {
-    write_window(coloured, side, p.window, out_side, normal, out);
+                   int64_t out_side, const NormalTable& normal, T* out) {
+  thread_local Scratch scratch;
+  const bool windowed = shape == AugmentOptions::Shape::window;
+  const Region region = windowed ? region_of(p.window, p, side) : Region{.height = side, .width = side};
+  const pillow::Planes coloured = planes_in(scratch.coloured, region.height * region.width);
+  apply_colour(image, side, region, p, coloured);
+  if (p.blur) {
+    for (uint8_t* plane : {coloured.r, coloured.g, coloured.b}) {
+      pillow::gaussian_blur(plane, region.height, region.width, p.blur_radius);
+    }
+  }
+  if (windowed) {
+    write_window(coloured, region, p.window, out_side, normal, out);
     return;
   }
   if (side == out_side) {
@@ -140,14 +185,10 @@ void CpuBackend::augment(const Tensor& images, std::span<const AugmentParams> pa
   dispatch_float(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     T* out = y.data<T>();
-#pragma omp parallel
-    {
-      Scratch scratch;
-#pragma omp for schedule(dynamic)
-      for (int64_t n = 0; n < count; ++n) {
-        augment_image(in + n * side * side * kChannels, side, params[static_cast<size_t>(n)], o.shape, out_side, normal,
-                      scratch, out + n * out_side * out_side * kChannels);
-      }
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t n = 0; n < count; ++n) {
+      augment_image(in + n * side * side * kChannels, side, params[static_cast<size_t>(n)], o.shape, out_side, normal,
+                    out + n * out_side * out_side * kChannels);
     }
   });
 }

@@ -52,10 +52,7 @@ void colour(const AugmentParams& p, int64_t pixels, uint8_t* rgb) {
   const pillow::Planes planes{
       .r = buffer.data(), .g = buffer.data() + pixels, .b = buffer.data() + 2 * pixels, .count = pixels};
   pillow::split_rgb(rgb, planes);
-  if (p.brightness) pillow::brightness(planes, p.brightness_factor);
-  if (p.contrast) pillow::contrast(planes, p.contrast_factor);
-  if (p.saturation) pillow::saturation(planes, p.saturation_factor);
-  if (p.hue) pillow::hue(planes, p.hue_shift);
+  pillow::recolour(planes, p);
   pillow::join_rgb(planes, rgb);
 }
 

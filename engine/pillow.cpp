@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
 #include <vector>
+
+#include "engine/pillow_avx2.h"
 
 namespace bareseg::pillow {
 
@@ -51,9 +52,10 @@ Taps resize_taps(int64_t in, int64_t out, int64_t begin, int64_t length) {
 
 namespace {
 
-template <int kChannels, int kTaps>
+// Outputs [begin, end) of a row.
+template <int kChannels>
 void resize_row(const uint8_t* in, const Taps& taps, int64_t begin, int64_t end, uint8_t* out) {
-  const int64_t count = kTaps > 0 ? kTaps : taps.count;
+  const int64_t count = taps.count;
   const int32_t* w = taps.weights.data() + begin * count;
   for (int64_t i = begin; i < end; ++i, w += count) {
     const uint8_t* pixel = in + taps.first[static_cast<size_t>(i)] * kChannels;
@@ -83,56 +85,25 @@ HalvedRun halved_run(const Taps& taps, int64_t length) {
   return run;
 }
 
-void resize_halved_row(const uint8_t* in, const Taps& taps, const HalvedRun& run, uint8_t* out) {
-  const uint8_t* pixel = in + taps.first[static_cast<size_t>(run.begin)];
-  const int32_t* w = taps.weights.data() + 4 * run.begin;
-  const int32_t w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
-  for (int64_t i = 0; i < run.end - run.begin; ++i) {
-    const int32_t sum = w0 * pixel[2 * i] + w1 * pixel[2 * i + 1] + w2 * pixel[2 * i + 2] + w3 * pixel[2 * i + 3];
-    out[run.begin + i] = resized_value(sum + kHalfWeight);
+void resize_grey_row(const uint8_t* in, const Taps& taps, const HalvedRun& run, int64_t length, uint8_t* out) {
+  int64_t done = run.begin;
+  resize_row<1>(in, taps, 0, done, out);
+  if (run.begin < run.end) {
+    const uint8_t* pixel = in + taps.first[static_cast<size_t>(run.begin)];
+    done += avx2::halve_row(pixel, taps.weights.data() + 4 * run.begin, run.end - run.begin, out + run.begin);
   }
+  resize_row<1>(in, taps, done, length, out);
 }
 
-template <int kChannels>
-void resize_row(const uint8_t* in, const Taps& taps, int64_t begin, int64_t end, uint8_t* out) {
-  switch (taps.count) {
-    case 2:
-      return resize_row<kChannels, 2>(in, taps, begin, end, out);
-    case 3:
-      return resize_row<kChannels, 3>(in, taps, begin, end, out);
-    case 4:
-      return resize_row<kChannels, 4>(in, taps, begin, end, out);
-    default:
-      return resize_row<kChannels, 0>(in, taps, begin, end, out);
-  }
+void resize_rgb_row(const uint8_t* in, int64_t width, const Taps& taps, int64_t length, uint8_t* out) {
+  resize_row<3>(in, taps, avx2::resize_rgb_row(in, width, taps, length, out), length, out);
 }
 
 // out[x] = weighted sum of `count` rows `stride` bytes apart.
-template <int kTaps>
-void resize_column(const uint8_t* in, int64_t stride, const int32_t* w, int64_t width, uint8_t* out) {
-  for (int64_t x = 0; x < width; ++x) {
-    int32_t sum = kHalfWeight;
-    for (int t = 0; t < kTaps; ++t) sum += w[t] * in[t * stride + x];
-    out[x] = resized_value(sum);
-  }
-}
-
 void resize_column(const uint8_t* in, int64_t stride, const int32_t* w, int64_t count, int64_t width, uint8_t* out) {
-  switch (count) {
-    case 1:
-      return resize_column<1>(in, stride, w, width, out);
-    case 2:
-      return resize_column<2>(in, stride, w, width, out);
-    case 3:
-      return resize_column<3>(in, stride, w, width, out);
-    case 4:
-      return resize_column<4>(in, stride, w, width, out);
-    default:
-      break;
-  }
   constexpr int64_t kStrip = 512;
   int32_t sum[kStrip];
-  for (int64_t begin = 0; begin < width; begin += kStrip) {
+  for (int64_t begin = avx2::resize_column(in, stride, w, count, width, out); begin < width; begin += kStrip) {
     const int64_t n = std::min(kStrip, width - begin);
     std::fill_n(sum, n, kHalfWeight);
     for (int64_t t = 0; t < count; ++t) {
@@ -169,11 +140,9 @@ void resize_bilinear(const uint8_t* in, int64_t height, int64_t width, int64_t c
       const uint8_t* source = in + y * width * channels;
       uint8_t* target = middle + (y - first_row) * pitch;
       if (channels == 3) {
-        resize_row<3>(source, horizontal, 0, window.width, target);
+        resize_rgb_row(source, width, horizontal, window.width, target);
       } else {
-        resize_row<1>(source, horizontal, 0, halved.begin, target);
-        resize_halved_row(source, horizontal, halved, target);
-        resize_row<1>(source, horizontal, halved.end, window.width, target);
+        resize_grey_row(source, horizontal, halved, window.width, target);
       }
     }
     rows = middle;
@@ -209,91 +178,6 @@ void resize_nearest(const uint8_t* in, int64_t height, int64_t width, int64_t ou
   for (const int64_t row : rows) {
     for (const int64_t col : cols) *out++ = in[row * width + col];
   }
-}
-
-// All intermediate values are float32.
-Box blur_box(float sigma) {
-  const float variance = sigma * sigma / 3.0f;
-  const auto length = static_cast<float>(std::sqrt(12.0 * static_cast<double>(variance) + 1.0));
-  const auto whole = static_cast<float>(std::floor((static_cast<double>(length) - 1.0) / 2.0));
-  float part = (2.0f * whole + 1.0f) * (whole * (whole + 1.0f) - 3.0f * variance);
-  part /= 6.0f * (variance - (whole + 1.0f) * (whole + 1.0f));
-  const float radius = whole + part;
-  Box box{.radius = static_cast<int32_t>(radius)};
-  const auto inner_taps = static_cast<uint32_t>(2 * box.radius + 1);
-  box.inner = static_cast<uint32_t>(16777216.0f / (radius * 2.0f + 1.0f));
-  box.outer = (16777216u - inner_taps * box.inner) / 2;
-  return box;
-}
-
-namespace {
-
-// out[x] = the box over taps[0][x] ... taps[2 * radius + 2][x]: neighbours along a row or a column alike.
-void box_pass(const Box& box, const uint8_t* const* taps, int64_t n, uint8_t* out) {
-  if (box.radius == 0) {
-    const uint8_t *a = taps[0], *b = taps[1], *c = taps[2];
-    for (int64_t x = 0; x < n; ++x) out[x] = box_value(box, b[x], uint32_t{a[x]} + c[x]);
-    return;
-  }
-  if (box.radius == 1) {
-    const uint8_t *a = taps[0], *b = taps[1], *c = taps[2], *d = taps[3], *e = taps[4];
-    for (int64_t x = 0; x < n; ++x) out[x] = box_value(box, uint32_t{b[x]} + c[x] + d[x], uint32_t{a[x]} + e[x]);
-    return;
-  }
-  constexpr int64_t kStrip = 512;
-  const int64_t last = 2 * int64_t{box.radius} + 2;
-  uint32_t sum[kStrip];
-  for (int64_t begin = 0; begin < n; begin += kStrip) {
-    const int64_t length = std::min(kStrip, n - begin);
-    std::fill_n(sum, length, 0u);
-    for (int64_t t = 1; t < last; ++t) {
-      for (int64_t x = 0; x < length; ++x) sum[x] += taps[t][begin + x];
-    }
-    for (int64_t x = begin; x < begin + length; ++x) {
-      out[x] = box_value(box, sum[x - begin], uint32_t{taps[0][x]} + taps[last][x]);
-    }
-  }
-}
-
-void blur_rows(const Box& box, const uint8_t* in, int64_t height, int64_t width, uint8_t* out) {
-  const int64_t reach = int64_t{box.radius} + 1;
-  std::vector<uint8_t> padded(static_cast<size_t>(width + 2 * reach));
-  uint8_t* line = padded.data() + reach;
-  std::vector<const uint8_t*> taps;
-  for (int64_t t = -reach; t <= reach; ++t) taps.push_back(line + t);
-  for (int64_t y = 0; y < height; ++y) {
-    const uint8_t* source = in + y * width;
-    for (int pass = 0; pass < kBoxPasses; ++pass) {
-      std::memcpy(line, source, static_cast<size_t>(width));
-      std::fill_n(padded.data(), reach, line[0]);
-      std::fill_n(line + width, reach, line[width - 1]);
-      box_pass(box, taps.data(), width, out + y * width);
-      source = out + y * width;
-    }
-  }
-}
-
-void blur_columns(const Box& box, const uint8_t* in, int64_t height, int64_t width, uint8_t* out) {
-  const int64_t reach = int64_t{box.radius} + 1;
-  std::vector<const uint8_t*> taps(static_cast<size_t>(2 * reach + 1));
-  for (int64_t y = 0; y < height; ++y) {
-    for (int64_t t = -reach; t <= reach; ++t) {
-      taps[static_cast<size_t>(t + reach)] = in + std::clamp<int64_t>(y + t, 0, height - 1) * width;
-    }
-    box_pass(box, taps.data(), width, out + y * width);
-  }
-}
-
-}  // namespace
-
-void gaussian_blur(uint8_t* plane, int64_t height, int64_t width, float radius) {
-  if (height == 0 || width == 0) return;
-  const Box box = blur_box(radius);
-  uint8_t* other = scratch(static_cast<size_t>(height * width));
-  blur_rows(box, plane, height, width, other);
-  blur_columns(box, other, height, width, plane);
-  blur_columns(box, plane, height, width, other);
-  blur_columns(box, other, height, width, plane);
 }
 
 }  // namespace bareseg::pillow

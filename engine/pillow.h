@@ -5,8 +5,10 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "engine/augment_params.h"
 #include "engine/pillow_math.h"
 
 namespace bareseg::pillow {
@@ -42,26 +44,39 @@ struct Planes {
   uint8_t* g = nullptr;
   uint8_t* b = nullptr;
   int64_t count = 0;
+
+  /// `length` pixels from `begin` on.
+  Planes part(int64_t begin, int64_t length) const { return {r + begin, g + begin, b + begin, length}; }
 };
 
 /// Interleaved RGB of planes.count pixels into planes, and back.
 void split_rgb(const uint8_t* rgb, const Planes& planes);
 void join_rgb(const Planes& planes, uint8_t* rgb);
 
-// Colour, in place: luma L and blend() are those of engine/pillow_math.h.
-
-/// ImageEnhance.Brightness: v <- blend(0, v, factor).
-void brightness(const Planes& planes, float factor);
-/// ImageEnhance.Contrast: v <- blend(m, v, factor), m the rounded mean of L.
-void contrast(const Planes& planes, float factor);
-/// ImageEnhance.Color: v <- blend(L, v, factor) per pixel.
-void saturation(const Planes& planes, float factor);
-/// convert("HSV"), H <- (H + shift) mod 256, convert("RGB"); torchvision's adjust_hue with shift = trunc(255 * hue).
-void hue(const Planes& planes, int32_t shift);
+/// What a hue shift does to each hue.
+using HueTable = std::array<int32_t, kHueEntries>;
+HueTable hue_table(int32_t shift);
 /// The hue that Pillow gives where 255 n / 6c is the whole number h: h, or one less by its rounding.
 const std::array<uint8_t, kHues>& exact_hues();
-/// convert("L"), replicated.
-void grey(const Planes& planes);
+
+/// A chain of colour changes; those of the defaults change nothing. L and blend() are those of engine/pillow_math.h.
+struct Colours {
+  float brightness = 1.0f;      // ImageEnhance.Brightness: v <- blend(0, v, factor)
+  float contrast = 1.0f;        // ImageEnhance.Contrast: v <- blend(mean_luma, v, factor)
+  int32_t mean_luma = 0;        // of the whole image after brightness
+  float saturation = 1.0f;      // ImageEnhance.Color: v <- blend(L, v, factor) per pixel
+  std::optional<HueTable> hue;  // convert("HSV"), H <- (H + shift) mod 256, convert("RGB"); torchvision's adjust_hue
+                                // with shift = trunc(255 * hue)
+  bool grey = false;            // convert("L"), replicated
+};
+/// Of the params, their blur excepted.
+Colours colours_of(const AugmentParams& params, int32_t mean_luma);
+/// In place, in the order of the members.
+void recolour(const Planes& planes, const Colours& colours);
+/// A whole image, by the params but for their blur.
+void recolour(const Planes& image, const AugmentParams& params);
+/// The sum of L after brightness.
+int64_t luma_sum(const Planes& planes, float brightness);
 
 /// The box of which kBoxPasses passes have the variance of a Gaussian of deviation `sigma`.
 Box blur_box(float sigma);

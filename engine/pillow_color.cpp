@@ -5,22 +5,7 @@
 #include "engine/pillow.h"
 #include "engine/pillow_math.h"
 
-// Loops work on blocks of widened pixels: mixing 8-bit loads with float arithmetic in one loop would make the compiler
-// unroll it by 32 and spill.
 namespace bareseg::pillow {
-namespace {
-
-constexpr int64_t kBlock = 256;
-
-void blend_constant(uint8_t* plane, int64_t count, int32_t a, float factor) {
-  for (int64_t i = 0; i < count; ++i) plane[i] = static_cast<uint8_t>(blend(a, plane[i], factor));
-}
-
-void blend_constant(const Planes& p, int32_t a, float factor) {
-  for (uint8_t* plane : {p.r, p.g, p.b}) blend_constant(plane, p.count, a, factor);
-}
-
-}  // namespace
 
 void split_rgb(const uint8_t* rgb, const Planes& p) {
   uint8_t* const __restrict r = p.r, * const __restrict g = p.g, * const __restrict b = p.b;
@@ -37,43 +22,6 @@ void join_rgb(const Planes& p, uint8_t* rgb) {
     rgb[3 * i] = p.r[i];
     rgb[3 * i + 1] = p.g[i];
     rgb[3 * i + 2] = p.b[i];
-  }
-}
-
-void brightness(const Planes& p, float factor) { blend_constant(p, 0, factor); }
-
-void contrast(const Planes& p, float factor) {
-  int64_t sum = 0;
-  for (int64_t begin = 0; begin < p.count; begin += kBlock) {
-    const int64_t end = std::min(begin + kBlock, p.count);
-    int32_t part = 0;
-    for (int64_t i = begin; i < end; ++i) part += luma(p.r[i], p.g[i], p.b[i]);
-    sum += part;
-  }
-  if (p.count == 0) return;
-  blend_constant(p, mean_luma(sum, p.count), factor);
-}
-
-void saturation(const Planes& p, float factor) {
-  uint8_t *const r = p.r, *const g = p.g, *const b = p.b;
-  alignas(64) int32_t grey_of[kBlock];
-  for (int64_t begin = 0; begin < p.count; begin += kBlock) {
-    const int64_t n = std::min(kBlock, p.count - begin);
-    for (int64_t i = 0; i < n; ++i) grey_of[i] = luma(r[begin + i], g[begin + i], b[begin + i]);
-    for (uint8_t* plane : {r + begin, g + begin, b + begin}) {
-      for (int64_t i = 0; i < n; ++i) plane[i] = static_cast<uint8_t>(blend(grey_of[i], plane[i], factor));
-    }
-  }
-}
-
-void grey(const Planes& p) {
-  uint8_t* const __restrict r = p.r, * const __restrict g = p.g, * const __restrict b = p.b;
-  const int64_t count = p.count;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto value = static_cast<uint8_t>(luma(r[i], g[i], b[i]));
-    r[i] = value;
-    g[i] = value;
-    b[i] = value;
   }
 }
 
@@ -112,11 +60,73 @@ std::array<uint8_t, kHues> make_exact_hues() {
   return hues;
 }
 
-struct HueBlock {
+}  // namespace
+
+const std::array<uint8_t, kHues>& exact_hues() {
+  static const std::array<uint8_t, kHues> hues = make_exact_hues();
+  return hues;
+}
+
+HueTable hue_table(int32_t shift) {
+  HueTable table;
+  for (int32_t i = 0; i < kHueEntries; ++i) table[static_cast<size_t>(i)] = hue_entry(i, shift, exact_hues().data());
+  return table;
+}
+
+Colours colours_of(const AugmentParams& p, int32_t mean_luma) {
+  Colours colours;
+  colours.mean_luma = mean_luma;
+  colours.grey = p.grey;
+  if (p.brightness) colours.brightness = p.brightness_factor;
+  if (p.contrast) colours.contrast = p.contrast_factor;
+  if (p.saturation) colours.saturation = p.saturation_factor;
+  if (p.hue) colours.hue = hue_table(p.hue_shift);
+  return colours;
+}
+
+namespace {
+
+// Loops work on blocks of widened pixels: mixing 8-bit loads with float arithmetic in one loop would make the compiler
+// unroll it by 32 and spill.
+constexpr int64_t kBlock = 256;
+
+struct Block {
   alignas(64) int32_t r[kBlock], g[kBlock], b[kBlock];
 };
 
-void shift_hues(HueBlock& block, const int32_t* table) {
+void widen(const uint8_t* in, int64_t count, int32_t* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = in[i];
+}
+
+void narrow(const int32_t* in, int64_t count, uint8_t* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<uint8_t>(in[i]);
+}
+
+void widen(const Planes& p, int64_t begin, int64_t count, Block& block) {
+  widen(p.r + begin, count, block.r);
+  widen(p.g + begin, count, block.g);
+  widen(p.b + begin, count, block.b);
+}
+
+void narrow(const Block& block, const Planes& p, int64_t begin, int64_t count) {
+  narrow(block.r, count, p.r + begin);
+  narrow(block.g, count, p.g + begin);
+  narrow(block.b, count, p.b + begin);
+}
+
+void change_tone(Block& block, const Colours& colours) {
+  const float brightness = colours.brightness, contrast = colours.contrast, saturation = colours.saturation;
+  const int32_t mean = colours.mean_luma;
+  const auto toned = [=](int32_t v) { return blend(mean, blend(0, v, brightness), contrast); };
+  for (int64_t i = 0; i < kBlock; ++i) {
+    const int32_t r = toned(block.r[i]), g = toned(block.g[i]), b = toned(block.b[i]), grey = luma(r, g, b);
+    block.r[i] = blend(grey, r, saturation);
+    block.g[i] = blend(grey, g, saturation);
+    block.b[i] = blend(grey, b, saturation);
+  }
+}
+
+void shift_hues(Block& block, const int32_t* table) {
   for (int64_t i = 0; i < kBlock; ++i) {
     int32_t r = block.r[i], g = block.g[i], b = block.b[i];
     shift_hue(r, g, b, table);
@@ -126,33 +136,48 @@ void shift_hues(HueBlock& block, const int32_t* table) {
   }
 }
 
-}  // namespace
-
-const std::array<uint8_t, kHues>& exact_hues() {
-  static const std::array<uint8_t, kHues> hues = make_exact_hues();
-  return hues;
+void make_grey(Block& block) {
+  for (int64_t i = 0; i < kBlock; ++i) {
+    const int32_t value = luma(block.r[i], block.g[i], block.b[i]);
+    block.r[i] = value;
+    block.g[i] = value;
+    block.b[i] = value;
+  }
 }
 
-void hue(const Planes& p, int32_t shift) {
-  std::array<int32_t, kHueEntries> table;
-  for (int32_t i = 0; i < kHueEntries; ++i) table[static_cast<size_t>(i)] = hue_entry(i, shift, exact_hues().data());
-  HueBlock block{};
+}  // namespace
+
+void recolour(const Planes& p, const Colours& colours) {
+  Block block{};
   for (int64_t begin = 0; begin < p.count; begin += kBlock) {
-    const int64_t n = std::min(kBlock, p.count - begin);
-    const auto widen = [&](const uint8_t* plane, int32_t* out) {
-      for (int64_t i = 0; i < n; ++i) out[i] = plane[begin + i];
-    };
-    const auto narrow = [&](const int32_t* in, uint8_t* plane) {
-      for (int64_t i = 0; i < n; ++i) plane[begin + i] = static_cast<uint8_t>(in[i]);
-    };
-    widen(p.r, block.r);
-    widen(p.g, block.g);
-    widen(p.b, block.b);
-    shift_hues(block, table.data());
-    narrow(block.r, p.r);
-    narrow(block.g, p.g);
-    narrow(block.b, p.b);
+    const int64_t count = std::min(kBlock, p.count - begin);
+    widen(p, begin, count, block);
+    change_tone(block, colours);
+    if (colours.hue) shift_hues(block, colours.hue->data());
+    if (colours.grey) make_grey(block);
+    narrow(block, p, begin, count);
   }
+}
+
+int64_t luma_sum(const Planes& p, float brightness) {
+  Block block{};
+  int64_t sum = 0;
+  for (int64_t begin = 0; begin < p.count; begin += kBlock) {
+    const int64_t count = std::min(kBlock, p.count - begin);
+    widen(p, begin, count, block);
+    int32_t part = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      part +=
+          luma(blend(0, block.r[i], brightness), blend(0, block.g[i], brightness), blend(0, block.b[i], brightness));
+    }
+    sum += part;
+  }
+  return sum;
+}
+
+void recolour(const Planes& image, const AugmentParams& p) {
+  const int64_t sum = p.contrast ? luma_sum(image, p.brightness ? p.brightness_factor : 1.0f) : 0;
+  recolour(image, colours_of(p, mean_luma(sum, image.count)));
 }
 
 }  // namespace bareseg::pillow

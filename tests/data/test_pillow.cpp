@@ -31,23 +31,27 @@ TEST(Pillow, ColourOpsEqualPillow) {
   for (const Record& r :
        golden::records({golden::brightness, golden::contrast, golden::saturation, golden::hue, golden::grey})) {
     PlanarImage image(r.picture);
+    const pillow::Planes& planes = image.planes;
+    pillow::Colours colours;
     switch (r.op) {
       case golden::brightness:
-        pillow::brightness(image.planes, r.params[0]);
+        colours.brightness = r.params[0];
         break;
       case golden::contrast:
-        pillow::contrast(image.planes, r.params[0]);
+        colours.contrast = r.params[0];
+        colours.mean_luma = pillow::mean_luma(pillow::luma_sum(planes, 1.0f), planes.count);
         break;
       case golden::saturation:
-        pillow::saturation(image.planes, r.params[0]);
+        colours.saturation = r.params[0];
         break;
       case golden::hue:
-        pillow::hue(image.planes, static_cast<int32_t>(r.params[0]));
+        colours.hue = pillow::hue_table(static_cast<int32_t>(r.params[0]));
         break;
       default:
-        pillow::grey(image.planes);
+        colours.grey = true;
         break;
     }
+    pillow::recolour(planes, colours);
     EXPECT_EQ(image.rgb(), r.result) << golden::describe(r);
   }
 }
@@ -141,7 +145,9 @@ TEST(Pillow, HueOfEveryColourEqualsThePlainFormula) {
       rgb[static_cast<size_t>(3 * i + 2)] = static_cast<uint8_t>(i);
     }
     PlanarImage image(rgb);
-    pillow::hue(image.planes, shift);
+    pillow::Colours colours;
+    colours.hue = pillow::hue_table(shift);
+    pillow::recolour(image.planes, colours);
     for (int64_t i = 0; i < kPart; ++i) pillow_hue_shift(&rgb[static_cast<size_t>(3 * i)], shift);
     const std::vector<uint8_t> got = image.rgb();
     for (size_t i = 0; i < rgb.size(); ++i) wrong += got[i] != rgb[i];

@@ -121,6 +121,12 @@ for i, params in enumerate(([0.9, 1.2, 0.8, -18, 0, -1.3], [1.3, -1, 1.1, 20, 1,
     add(CHAIN, 21, 21, params, out=(16, 16), mask=0xF8 if i % 2 else 255)
 for params in ((3, 5, 24, 20, 0, 0), (0, 0, 40, 20, 1, 0), (15, 16, 21, 20, 0, 1), (7, 0, 33, 17, 1, 1), (2, 3, 9, 20, 0, 0)):
     add(WINDOW, 40, 40, params)
+# Rows that fill vector registers and leave some over.
+for radius in (-0.9, -1.75):
+    add(BLUR, 35, 67, [radius])
+for height, width, out_height, out_width, channels in (
+        (70, 140, 35, 70, 1), (36, 45, 48, 60, 3), (60, 80, 45, 61, 3), (90, 48, 40, 100, 1)):
+    add(RESIZE, height, width, [], out=(out_height, out_width), channels=channels)
 
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pillow.bin")
 with open(path, "wb") as file:

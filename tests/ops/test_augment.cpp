@@ -1,6 +1,7 @@
 #include "engine/augment.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "cpu/cpu_backend.h"
@@ -185,6 +186,40 @@ TEST_P(OpTest, AugmentEqualsTheCpuBitForBit) {
             << c.images << " images of side " << c.side << " to " << c.out << ", blur " << c.max_blur << ", shape "
             << (shape == Shape8::window ? "window, " : "pillow, ") << dtype << ", seed " << kTestSeed;
       }
+    }
+  }
+}
+
+// A window as large as the output is cut from the whole image's colours, blurred across the window's border, contrast
+// of the whole image: wherever it lies, corners and borders too.
+TEST_P(OpTest, AugmentedWindowIsCutFromTheWholeImage) {
+  constexpr int64_t kSide = 70;
+  const Tensor image = Tensor::from(golden::picture_of(9, kSide * kSide * 3, 255), {1, kSide, kSide, 3}, device());
+  for (const float radius : {0.0f, -0.9f, -1.75f, 4.0f}) {
+    AugmentParams p{.brightness = true,
+                    .contrast = true,
+                    .saturation = true,
+                    .hue = true,
+                    .blur = radius != 0.0f,
+                    .brightness_factor = 0.8f,
+                    .contrast_factor = 1.25f,
+                    .saturation_factor = 0.9f,
+                    .hue_shift = 11,
+                    .blur_radius = radius,
+                    .window = {}};
+    const std::vector<float> whole = augment(image, {&p, 1}, {}, kSide).to_vector<float>();
+    for (const auto& [row, col, side] : {std::array{0, 0, 70}, std::array{0, 33, 37}, std::array{20, 4, 41},
+                                         std::array{1, 0, 33}, std::array{37, 38, 32}, std::array{30, 30, 1}}) {
+      p.window = {.row = row, .col = col, .height = side, .width = side};
+      const std::vector<float> got = augment(image, {&p, 1}, {.shape = Shape8::window}, side).to_vector<float>();
+      int64_t wrong = 0;
+      for (int64_t y = 0; y < side; ++y) {
+        for (int64_t i = 0; i < 3 * side; ++i) {
+          wrong += got[static_cast<size_t>(y * 3 * side + i)] !=
+                   whole[static_cast<size_t>(((row + y) * kSide + col) * 3 + i)];
+        }
+      }
+      EXPECT_EQ(wrong, 0) << "blur " << radius << ", rows from " << row << ", columns from " << col << ", " << side;
     }
   }
 }

@@ -108,11 +108,7 @@ pillow::Planes planes_of(std::vector<uint8_t>& bytes) {
 }
 
 void colour(const pillow::Planes& p, const AugmentParams& q, int64_t side) {
-  if (q.brightness) pillow::brightness(p, q.brightness_factor);
-  if (q.contrast) pillow::contrast(p, q.contrast_factor);
-  if (q.saturation) pillow::saturation(p, q.saturation_factor);
-  if (q.hue) pillow::hue(p, q.hue_shift);
-  if (q.grey) pillow::grey(p);
+  pillow::recolour(p, q);
   if (!q.blur) return;
   for (uint8_t* plane : {p.r, p.g, p.b}) pillow::gaussian_blur(plane, side, side, q.blur_radius);
 }
