@@ -10,29 +10,51 @@
 namespace bareseg {
 namespace {
 
-// The taps of every axis that is resized, each once.
+// An axis that is resized: outputs [begin, begin + side) of `out`, from `in`.
+struct CropAxisKey {
+  int64_t in, out, begin, side;
+  auto operator<=>(const CropAxisKey&) const = default;
+};
+
+struct CropTaps {
+  int32_t taps = 0;
+  std::vector<int32_t> numbers;  // first[side], then weights[taps][side]
+};
+
+// Photographs have few sizes and come back in every pass: their taps are worked out once.
+const CropTaps& crop_taps(const CropAxisKey& key) {
+  constexpr size_t kMost = 4096;  // of some 10 KB each
+  thread_local std::map<CropAxisKey, CropTaps> kept;
+  if (const auto found = kept.find(key); found != kept.end()) return found->second;
+  if (kept.size() == kMost) kept.clear();
+  const pillow::Taps taps = pillow::resize_taps(key.in, key.out, key.begin, key.side);
+  CropTaps& made = kept[key];
+  made.taps = static_cast<int32_t>(taps.count);
+  made.numbers.assign(taps.first.begin(), taps.first.end());
+  for (int64_t t = 0; t < taps.count; ++t) {
+    for (int64_t i = 0; i < key.side; ++i) {
+      made.numbers.push_back(taps.weights[static_cast<size_t>(i * taps.count + t)]);
+    }
+  }
+  return made;
+}
+
+// The taps of every axis of a batch, each once.
 class CropTables {
  public:
-  explicit CropTables(int64_t side) : side_(side) {}
-
-  /// Outputs [begin, begin + side) of `out`, from `in`.
-  CropAxis axis(int64_t in, int64_t out, int64_t begin) {
-    const auto [found, is_new] = axes_.try_emplace({in, out, begin});
+  CropAxis axis(const CropAxisKey& key) {
+    const auto [found, is_new] = axes_.try_emplace(key);
     if (!is_new) return found->second;
-    const pillow::Taps taps = pillow::resize_taps(in, out, begin, side_);
-    found->second = {.taps = static_cast<int32_t>(taps.count), .at = std::ssize(numbers_)};
-    for (const int64_t first : taps.first) numbers_.push_back(static_cast<int32_t>(first));
-    for (int64_t t = 0; t < taps.count; ++t) {
-      for (int64_t i = 0; i < side_; ++i) numbers_.push_back(taps.weights[static_cast<size_t>(i * taps.count + t)]);
-    }
+    const CropTaps& taps = crop_taps(key);
+    found->second = {.taps = taps.taps, .at = std::ssize(numbers_)};
+    numbers_.insert(numbers_.end(), taps.numbers.begin(), taps.numbers.end());
     return found->second;
   }
   int32_t first(const CropAxis& axis, int64_t output) const { return numbers_[static_cast<size_t>(axis.at + output)]; }
   const std::vector<int32_t>& numbers() const { return numbers_; }
 
  private:
-  int64_t side_;
-  std::map<std::array<int64_t, 3>, CropAxis> axes_;
+  std::map<CropAxisKey, CropAxis> axes_;
   std::vector<int32_t> numbers_;
 };
 
@@ -41,15 +63,15 @@ class CropTables {
 void KernelBackend::base_crops(const Tensor& pixels, std::span<const SourceImage> sources, Tensor& y) {
   const Device device = y.device();
   const int64_t count = y.dim(0), side = y.dim(1);
-  CropTables tables(side);
+  CropTables tables;
   std::vector<CropImage> images;
   int64_t middle_bytes = 0;
   for (const SourceImage& s : sources) {
     CropImage image{.pixels = s.offset,
                     .middle = middle_bytes,
                     .width = s.width,
-                    .across = tables.axis(s.width, s.out_width, s.col),
-                    .down = tables.axis(s.height, s.out_height, s.row)};
+                    .across = tables.axis({s.width, s.out_width, s.col, side}),
+                    .down = tables.axis({s.height, s.out_height, s.row, side})};
     image.first_row = tables.first(image.down, 0);  // they never fall
     image.rows = tables.first(image.down, side - 1) + image.down.taps - image.first_row;
     middle_bytes += 3 * image.rows * side;
