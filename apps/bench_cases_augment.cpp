@@ -41,7 +41,7 @@ BenchCase view_case(const BenchSetup& s, std::vector<int> views) {
     std::vector<AugmentParams>& each = params.emplace_back();
     for (int64_t i = 0; i < s.batch; ++i) each.push_back(plan.params(i, view, kBase));
   }
-  Tensor y = s.empty({s.batch, kView, kView, 3});
+  Tensor y = s.empty({s.batch, kView, kView, s.on().image_channels()});
   const auto count = static_cast<int64_t>(views.size());
   return {concat(images.shape()), count * (images.bytes() + y.bytes()), 0.0, [=]() mutable {
             for (size_t i = 0; i < views.size(); ++i)
@@ -57,7 +57,7 @@ void add_augment_cases(std::vector<BenchKernel>& list) {
   list.push_back({"augment/view2", kBenchFloats, [](const BenchSetup& s) { return view_case(s, {1}); }});
   list.push_back({"normalize_images", kBenchFloats, [](const BenchSetup& s) -> BenchCase {
                     const Tensor images = pictures(s);
-                    Tensor y = s.empty(images.shape());
+                    Tensor y = s.empty({s.batch, kBase, kBase, s.on().image_channels()});
                     return {concat(images.shape()), images.bytes() + y.bytes(), 0.0,
                             [=]() mutable { s.on().normalize_images(images, y); }};
                   }});

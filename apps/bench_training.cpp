@@ -26,7 +26,7 @@ class Training {
         graph_(
             device, [this](const std::vector<Tensor>&) { return step_on_device(); }, o.cuda_graph) {
     const BenchSetup setup{device, o.batch, o.device.float_type()};
-    images_ = setup.normal({o.batch, o.side, o.side, 3});
+    images_ = setup.normal({o.batch, o.side, o.side, backend(device).image_channels()});
     const int64_t side = (o.side + 3) / 4, classes = kBenchClasses;
     target_ = {
         .centroids = random_normal({classes, network_.features()}, Random(1, Draws::test, 2), kFloat32, device, 0.1f),

@@ -26,9 +26,11 @@ Image image_of(const Tensor& input) {
   const Tensor x = cast(input, kFloat32).to({});
   Image image{x.dim(2), x.dim(1), {}};
   const float* value = x.data<float>();
-  for (int64_t i = 0; i < x.count(); ++i) {
-    const float level = (value[i] * kImageStd[i % 3] + kImageMean[i % 3]) * 255.0f;
-    image.rgb.push_back(static_cast<uint8_t>(std::clamp(level + 0.5f, 0.0f, 255.0f)));
+  for (int64_t i = 0; i < x.count(); i += x.dim(3)) {
+    for (int64_t c = 0; c < 3; ++c) {
+      const float level = (value[i + c] * kImageStd[c] + kImageMean[c]) * 255.0f;
+      image.rgb.push_back(static_cast<uint8_t>(std::clamp(level + 0.5f, 0.0f, 255.0f)));
+    }
   }
   return image;
 }

@@ -154,7 +154,8 @@ ImageSize network_size(ImageSize image, int64_t res) {
 }
 
 Tensor network_input(const Image& image, Device device, DType dtype) {
-  return normalize_images(Tensor::from(image.rgb, {1, image.height, image.width, 3}).to(device), dtype);
+  const Tensor pixels = Tensor::from(image.rgb, {1, image.height, image.width, 3}).to(device);
+  return normalize_images(pixels, dtype, backend(device).image_channels());
 }
 
 std::vector<int32_t> label_numbers(const Tensor& labels) {

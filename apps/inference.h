@@ -37,7 +37,8 @@ struct ClusterMap {
 /// so long that this is more than 16 res^2 pixels become smaller, to at most that many.
 ImageSize network_size(ImageSize image, int64_t res);
 
-/// What the network sees of an image: dtype [1, height, width, 3] on `device`, normalised as in training.
+/// What the network sees of an image: dtype [1, height, width, C] on `device`, C the device's image_channels(),
+/// normalised as in training.
 Tensor network_input(const Image& image, Device device = {}, DType dtype = kFloat32);
 
 /// Labels as numbers, whether they are uint8 or int32.

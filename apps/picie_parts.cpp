@@ -12,7 +12,8 @@ Tensor view_input(const EpochPlan& plan, const Tensor& images, const std::vector
     const AugmentParams p = plan.params(index, view, images.dim(1));
     params.push_back(plain ? AugmentParams{.window = p.window} : p);
   }
-  return augment(images, params, plan.config().options(view), side, dtype);
+  const int64_t channels = backend(images.device()).image_channels();
+  return augment(images, params, plan.config().options(view), side, dtype, channels);
 }
 
 Tensor final_frame(const EpochPlan& plan, const std::vector<int64_t>& indexes, int view, int64_t side, Device device) {

@@ -133,8 +133,8 @@ Segmenter segmenter_of(SafetensorsFile read, const std::string& origin, Device d
 
 Tensor plain_features(SegmentationNetwork& network, const Tensor& images, DType dtype) {
   const std::vector<AugmentParams> params(static_cast<size_t>(images.dim(0)));
-  const Tensor x =
-      augment(images.to(network.device()), params, {.shape = AugmentOptions::Shape::pillow}, images.dim(1), dtype);
+  const Tensor x = augment(images.to(network.device()), params, {.shape = AugmentOptions::Shape::pillow}, images.dim(1),
+                           dtype, backend(network.device()).image_channels());
   return network.forward(x);
 }
 

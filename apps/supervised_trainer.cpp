@@ -150,8 +150,8 @@ bool SupervisedTrainer::train() {
 
 void SupervisedTrainer::step(const Batch& batch) {
   optimizer_->set_lr(static_cast<float>(schedule_.at(epoch_ * steps_per_epoch() + steps_)));
-  const std::vector<Tensor> results =
-      step_graph_->run({normalize_images(batch.images.to(device_), dtype_), batch.labels.to(device_)});
+  const Tensor images = normalize_images(batch.images.to(device_), dtype_, backend(device_).image_channels());
+  const std::vector<Tensor> results = step_graph_->run({images, batch.labels.to(device_)});
   pending_.push_back({results.front(), batch.size()});
 }
 

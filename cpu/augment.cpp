@@ -9,7 +9,7 @@
 namespace bareseg {
 namespace {
 
-constexpr int64_t kChannels = 3;
+constexpr int64_t kChannels = 3;  // of images; outputs may have a fourth, which is 0
 
 using NormalTable = std::array<std::array<float, 256>, kChannels>;
 
@@ -86,11 +86,11 @@ void apply_colour(const uint8_t* image, int64_t side, const Region& region, cons
 // Normalised pixels of a [side, side] picture, with the window's flips.
 template <typename T>
 void write_whole(const pillow::Planes& planes, int64_t side, const CropWindow& window, const NormalTable& normal,
-                 T* out) {
+                 int64_t channels, T* out) {
   const uint8_t* const channel[kChannels] = {planes.r, planes.g, planes.b};
   for (int64_t y = 0; y < side; ++y) {
     const int64_t row = (window.flip_vertical ? side - 1 - y : y) * side;
-    for (int64_t x = 0; x < side; ++x, out += kChannels) {
+    for (int64_t x = 0; x < side; ++x, out += channels) {
       const int64_t i = row + (window.flip_horizontal ? side - 1 - x : x);
       for (size_t c = 0; c < kChannels; ++c) out[c] = T(normal[c][channel[c][i]]);
     }
@@ -113,7 +113,7 @@ std::vector<SourcePlace> source_places(int64_t begin, int32_t size, int64_t out,
 // Of the window of an image of which `planes` hold `region`.
 template <typename T>
 void write_window(const pillow::Planes& planes, const Region& region, const CropWindow& window, int64_t out_side,
-                  const NormalTable& normal, T* out) {
+                  const NormalTable& normal, int64_t channels, T* out) {
   const auto rows = source_places(window.row - region.row, window.height, out_side, window.flip_vertical);
   const auto cols = source_places(window.col - region.col, window.width, out_side, window.flip_horizontal);
   const uint8_t* const channel[kChannels] = {planes.r, planes.g, planes.b};
@@ -126,16 +126,16 @@ void write_window(const pillow::Planes& planes, const Region& region, const Crop
       for (const SourcePlace& col : cols) {
         *y = T(interpolate(row, col, table[top[col.low]], table[top[col.high]], table[bottom[col.low]],
                            table[bottom[col.high]]));
-        y += kChannels;
+        y += channels;
       }
     }
-    out += out_side * kChannels;
+    out += out_side * channels;
   }
 }
 
 template <typename T>
 void augment_image(const uint8_t* image, int64_t side, const AugmentParams& p, AugmentOptions::Shape shape,
-                   int64_t out_side, const NormalTable& normal, T* out) {
+                   int64_t out_side, const NormalTable& normal, int64_t channels, T* out) {
   thread_local Scratch scratch;
   const bool windowed = shape == AugmentOptions::Shape::window;
   const Region region = windowed ? region_of(p.window, p, side) : Region{.height = side, .width = side};
@@ -147,11 +147,11 @@ void augment_image(const uint8_t* image, int64_t side, const AugmentParams& p, A
     }
   }
   if (windowed) {
-    write_window(coloured, region, p.window, out_side, normal, out);
+    write_window(coloured, region, p.window, out_side, normal, channels, out);
     return;
   }
   if (side == out_side) {
-    write_whole(coloured, side, p.window, normal, out);
+    write_whole(coloured, side, p.window, normal, channels, out);
     return;
   }
   const pillow::Planes resized = planes_in(scratch.resized, out_side * out_side);
@@ -159,7 +159,7 @@ void augment_image(const uint8_t* image, int64_t side, const AugmentParams& p, A
   pillow::resize_bilinear(coloured.r, side, side, 1, out_side, out_side, whole, resized.r);
   pillow::resize_bilinear(coloured.g, side, side, 1, out_side, out_side, whole, resized.g);
   pillow::resize_bilinear(coloured.b, side, side, 1, out_side, out_side, whole, resized.b);
-  write_whole(resized, out_side, p.window, normal, out);
+  write_whole(resized, out_side, p.window, normal, channels, out);
 }
 
 }  // namespace
@@ -180,7 +180,8 @@ void CpuBackend::base_crops(const Tensor& pixels, std::span<const SourceImage> s
 void CpuBackend::augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
                          Tensor& y) {
   const NormalTable& normal = normal_table();
-  const int64_t count = images.dim(0), side = images.dim(1), out_side = y.dim(1);
+  const int64_t count = images.dim(0), side = images.dim(1), out_side = y.dim(1), channels = y.dim(3);
+  if (channels > kChannels) fill(y, 0.0);
   const uint8_t* in = images.data<uint8_t>();
   dispatch_float(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -188,14 +189,15 @@ void CpuBackend::augment(const Tensor& images, std::span<const AugmentParams> pa
 #pragma omp parallel for schedule(dynamic)
     for (int64_t n = 0; n < count; ++n) {
       augment_image(in + n * side * side * kChannels, side, params[static_cast<size_t>(n)], o.shape, out_side, normal,
-                    out + n * out_side * out_side * kChannels);
+                    channels, out + n * out_side * out_side * channels);
     }
   });
 }
 
 void CpuBackend::normalize_images(const Tensor& images, Tensor& y) {
   const NormalTable& normal = normal_table();
-  const int64_t pixels = images.count() / kChannels;
+  const int64_t pixels = images.count() / kChannels, channels = y.dim(3);
+  if (channels > kChannels) fill(y, 0.0);
   const uint8_t* in = images.data<uint8_t>();
   dispatch_float(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -203,7 +205,7 @@ void CpuBackend::normalize_images(const Tensor& images, Tensor& y) {
 #pragma omp parallel for
     for (int64_t i = 0; i < pixels; ++i) {
       for (int64_t c = 0; c < kChannels; ++c) {
-        out[kChannels * i + c] = T(normal[static_cast<size_t>(c)][in[kChannels * i + c]]);
+        out[channels * i + c] = T(normal[static_cast<size_t>(c)][in[kChannels * i + c]]);
       }
     }
   });

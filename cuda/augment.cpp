@@ -1,7 +1,7 @@
 #include "cuda/kernels/augment.h"
 
-#include <array>
 #include <map>
+#include <vector>
 
 #include "cuda/kernel_backend.h"
 #include "cuda/kernels/base_crop.h"
@@ -89,7 +89,7 @@ void KernelBackend::base_crops(const Tensor& pixels, std::span<const SourceImage
 void KernelBackend::augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
                             Tensor& y) {
   const Device device = y.device();
-  const AugmentPlan plan(params, o, images.dim(1), y.dim(1));
+  const AugmentPlan plan(params, o, images.dim(1), y.dim(1), y.dim(3));
   const std::vector<std::byte> bytes = plan.tables();
   const Tensor tables = upload(bytes.data(), static_cast<int64_t>(bytes.size()), device);
   AugmentBatch batch = plan.batch(images.data<uint8_t>(), tables.raw());
@@ -113,7 +113,7 @@ void KernelBackend::augment(const Tensor& images, std::span<const AugmentParams>
 void KernelBackend::normalize_images(const Tensor& images, Tensor& y) {
   dispatch_float(y.dtype(), [&](auto type) {
     using T = decltype(type);
-    bareseg::normalize_images(stream(y.device()), images.data<uint8_t>(), y.count(), y.data<T>());
+    bareseg::normalize_images(stream(y.device()), images.data<uint8_t>(), images.count() / 3, y.dim(3), y.data<T>());
   });
 }
 

@@ -26,6 +26,11 @@ void check_params(const AugmentParams& p, const AugmentOptions& o, int64_t image
            ", columns ", w.col, " + ", w.width, " for image ", image);
 }
 
+void check_output(const char* op, DType dtype, int64_t channels) {
+  BS_CHECK(is_float(dtype), op, ": dtype must be float32 or bfloat16, got ", dtype);
+  BS_CHECK(channels == 3 || channels == 4, op, ": channels must be 3 or 4, got ", channels);
+}
+
 }  // namespace
 
 Tensor base_crops(const Tensor& pixels, std::span<const SourceImage> sources, int64_t side) {
@@ -50,7 +55,7 @@ Tensor base_crops(const Tensor& pixels, std::span<const SourceImage> sources, in
 }
 
 Tensor augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side,
-               DType dtype) {
+               DType dtype, int64_t channels) {
   const TraceRange range("augment");
   BS_CHECK(images.dtype() == kUInt8 && images.rank() == 4 && images.dim(1) > 0 && images.dim(1) == images.dim(2) &&
                images.dim(3) == 3,
@@ -58,19 +63,19 @@ Tensor augment(const Tensor& images, std::span<const AugmentParams> params, cons
   BS_CHECK(static_cast<int64_t>(params.size()) == images.dim(0), "augment: expected ", images.dim(0),
            " parameters, one per image, got ", params.size());
   BS_CHECK(side > 0, "augment: side must be positive, got ", side);
-  BS_CHECK(is_float(dtype), "augment: dtype must be float32 or bfloat16, got ", dtype);
+  check_output("augment", dtype, channels);
   for (size_t n = 0; n < params.size(); ++n) check_params(params[n], options, static_cast<int64_t>(n), images.dim(1));
-  Tensor y = Tensor::empty({images.dim(0), side, side, 3}, dtype, images.device());
+  Tensor y = Tensor::empty({images.dim(0), side, side, channels}, dtype, images.device());
   if (y.count() > 0) backend(images.device()).augment(images, params, options, y);
   return y;
 }
 
-Tensor normalize_images(const Tensor& images, DType dtype) {
+Tensor normalize_images(const Tensor& images, DType dtype, int64_t channels) {
   const TraceRange range("normalize_images");
   BS_CHECK(images.dtype() == kUInt8 && images.rank() == 4 && images.dim(3) == 3,
            "normalize_images: images must be uint8 [N, H, W, 3], got ", images.dtype(), " ", images.shape());
-  BS_CHECK(is_float(dtype), "normalize_images: dtype must be float32 or bfloat16, got ", dtype);
-  Tensor y = Tensor::empty(images.shape(), dtype, images.device());
+  check_output("normalize_images", dtype, channels);
+  Tensor y = Tensor::empty({images.dim(0), images.dim(1), images.dim(2), channels}, dtype, images.device());
   if (y.count() > 0) backend(images.device()).normalize_images(images, y);
   return y;
 }

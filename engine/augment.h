@@ -19,22 +19,23 @@ Tensor base_crops(const Tensor& pixels, std::span<const SourceImage> sources, in
 
 /// Colours, shapes and normalises images: engine/augment_params.h says how. Outside the graph.
 ///
-/// @param images  uint8 [N, S, S, 3], RGB.
-/// @param params  one per image; with Shape::window each window lies inside [S, S].
-/// @param side    T > 0.
-/// @param dtype   float32 or bfloat16.
-/// @return        dtype [N, T, T, 3] on the device of images.
+/// @param images    uint8 [N, S, S, 3], RGB.
+/// @param params    one per image; with Shape::window each window lies inside [S, S].
+/// @param side      T > 0.
+/// @param dtype     float32 or bfloat16.
+/// @param channels  C: 3, or 4 of which the last is 0. Networks are given Backend::image_channels().
+/// @return          dtype [N, T, T, C] on the device of images.
 /// @throws Error on any other argument.
 Tensor augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side,
-               DType dtype = kFloat32);
+               DType dtype = kFloat32, int64_t channels = 3);
 
 /// Pixels as the network's input, without any change of colour or shape: (value / 255 - mean) / std per channel.
 /// Outside the graph.
 ///
 /// @param images  uint8 [N, H, W, 3], RGB.
-/// @param dtype   float32 or bfloat16.
-/// @return        dtype [N, H, W, 3] on the device of images.
+/// @param dtype, channels  as of augment().
+/// @return        dtype [N, H, W, C] on the device of images.
 /// @throws Error on any other argument.
-Tensor normalize_images(const Tensor& images, DType dtype = kFloat32);
+Tensor normalize_images(const Tensor& images, DType dtype = kFloat32, int64_t channels = 3);
 
 }  // namespace bareseg

@@ -215,13 +215,16 @@ class Backend {
   // [N, S, S, 3].
   virtual void base_crops(const Tensor& pixels, std::span<const SourceImage> sources, Tensor& y) = 0;
 
+  // Channels of images that convolution takes fastest: 3, or 4 of which the last is 0.
+  virtual int64_t image_channels() const { return 3; }
+
   // Augmentation, bit-equal between backends (engine/augment_params.h). images uint8 [N, S, S, 3].
-  // y float [N, T, T, 3], normalised.
+  // y float [N, T, T, 3 or 4], normalised; a fourth channel becomes 0.
   virtual void augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
                        Tensor& y) = 0;
 
-  // images uint8 [N, H, W, 3] -> y float, same shape: normal_value() of engine/augment_math.h, bit-equal between
-  // backends.
+  // images uint8 [N, H, W, 3] -> y float [N, H, W, 3 or 4]: normal_value() of engine/augment_math.h, bit-equal between
+  // backends; a fourth channel becomes 0.
   virtual void normalize_images(const Tensor& images, Tensor& y) = 0;
 
   // In-place steps over all parameters at once. `step` is uint8 and holds the bytes of an SgdStep or AdamFactors: on

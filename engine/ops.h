@@ -37,7 +37,7 @@ Tensor reshape(const Tensor& x, std::initializer_list<int64_t> shape);
 
 /// Cross-correlation with zero padding, torch.nn.functional.conv2d in NHWC.
 ///
-/// @param x     float [N, H, W, I].
+/// @param x     float [N, H, W, I]. Images may have 4 channels where w has 3: the last weighs 0.
 /// @param w     float32 [O, K, K, I / groups], converted to x's dtype for the product.
 /// @param bias  float32 [O], or undefined.
 /// @return      [N, OH, OW, O], OH = (H + 2 padding - dilation (K - 1) - 1) / stride + 1, dtype of x;

@@ -10,6 +10,19 @@ int64_t out_size(int64_t in, int64_t kernel, const ConvOptions& o) {
   return room < 0 ? 0 : room / o.stride + 1;
 }
 
+// Whether x are images of 4 channels, for weights of 3.
+bool pads(const Tensor& x, const Tensor& w, const ConvOptions& o) {
+  return o.groups == 1 && x.dim(3) == 4 && w.dim(3) == 3;
+}
+
+// w with as many channels as x; those that it lacks weigh 0.
+Tensor padded(const Tensor& w, const Tensor& x, const ConvOptions& o) {
+  if (!pads(x, w, o)) return w;
+  Tensor y = Tensor::zeros({w.dim(0), w.dim(1), w.dim(2), x.dim(3)}, w.dtype(), w.device());
+  backend(y.device()).copy_channels(w, 0, w.dim(3), y, 0);
+  return y;
+}
+
 void check_conv(const Tensor& x, const Tensor& w, DType w_dtype, const Tensor& bias, const ConvOptions& o) {
   BS_CHECK(x.rank() == 4 && is_float(x.dtype()), "conv2d: x must be float [N, H, W, I], got ", x.dtype(), " ",
            x.shape());
@@ -19,8 +32,8 @@ void check_conv(const Tensor& x, const Tensor& w, DType w_dtype, const Tensor& b
            "conv2d: stride and dilation must be positive and padding "
            "not negative, got ",
            o.stride, ", ", o.dilation, ", ", o.padding);
-  BS_CHECK(o.groups > 0 && x.dim(3) == w.dim(3) * o.groups && w.dim(0) % o.groups == 0, "conv2d: groups ", o.groups,
-           " do not fit x ", x.shape(), " and w ", w.shape());
+  BS_CHECK(o.groups > 0 && (x.dim(3) == w.dim(3) * o.groups || pads(x, w, o)) && w.dim(0) % o.groups == 0,
+           "conv2d: groups ", o.groups, " do not fit x ", x.shape(), " and w ", w.shape());
   BS_CHECK(!bias.defined() || (bias.dtype() == kFloat32 && bias.shape() == Shape{w.dim(0)}),
            "conv2d: bias must be float32 [", w.dim(0), "], got ",
            bias.defined() ? concat(bias.dtype(), " ", bias.shape()) : "");
@@ -35,28 +48,34 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOp
   check_conv(x, w, kFloat32, bias, o);
   Tensor y = Tensor::empty({x.dim(0), out_size(x.dim(1), w.dim(1), o), out_size(x.dim(2), w.dim(1), o), w.dim(0)},
                            x.dtype(), x.device());
-  const Tensor weight = x.dtype() == kFloat32 ? w.detach() : w.narrow();
+  const Tensor weight = padded(x.dtype() == kFloat32 ? w.detach() : w.narrow(), x, o);
   backend(x.device()).conv2d(x, weight, bias, o, y);
   const bool wants_x = x.requires_grad(), wants_w = w.requires_grad();
   const bool wants_bias = bias.defined() && bias.requires_grad();
-  return record("conv2d", {x, w, bias}, y,
-                [x = x.detach(), weight, o, wants_x, wants_w, wants_bias](const Tensor& dy) -> Grads {
-                  Backend& device = backend(dy.device());
-                  Grads grads(3);
-                  if (wants_x) {
-                    grads[0] = Tensor::empty_like(x);
-                    device.conv2d_backward_data(dy, weight, o, grads[0]);
-                  }
-                  if (wants_w) {
-                    grads[1] = Tensor::empty(weight.shape(), kFloat32, dy.device());
-                    device.conv2d_backward_weight(dy, x, o, grads[1]);
-                  }
-                  if (wants_bias) {
-                    grads[2] = Tensor::empty({weight.dim(0)}, kFloat32, dy.device());
-                    device.sum_rows(dy, grads[2]);
-                  }
-                  return grads;
-                });
+  return record(
+      "conv2d", {x, w, bias}, y,
+      [x = x.detach(), weight, shape = w.shape(), o, wants_x, wants_w, wants_bias](const Tensor& dy) -> Grads {
+        Backend& device = backend(dy.device());
+        Grads grads(3);
+        if (wants_x) {
+          grads[0] = Tensor::empty_like(x);
+          device.conv2d_backward_data(dy, weight, o, grads[0]);
+        }
+        if (wants_w) {
+          grads[1] = Tensor::empty(weight.shape(), kFloat32, dy.device());
+          device.conv2d_backward_weight(dy, x, o, grads[1]);
+          if (shape != weight.shape()) {
+            const Tensor all = grads[1];
+            grads[1] = Tensor::empty(shape, kFloat32, dy.device());
+            device.copy_channels(all, 0, shape.dim(3), grads[1], 0);
+          }
+        }
+        if (wants_bias) {
+          grads[2] = Tensor::empty({weight.dim(0)}, kFloat32, dy.device());
+          device.sum_rows(dy, grads[2]);
+        }
+        return grads;
+      });
 }
 
 Tensor conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& e, const ConvOptions& o) {
@@ -68,7 +87,7 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& e, con
   BS_CHECK(!e.residual.defined() || (e.residual.shape() == y.shape() && e.residual.dtype() == y.dtype()),
            "conv2d_fused: residual must be ", y.dtype(), " ", y.shape(), ", got ",
            e.residual.defined() ? concat(e.residual.dtype(), " ", e.residual.shape()) : "");
-  backend(x.device()).conv2d_fused(x, w, e, o, y);
+  backend(x.device()).conv2d_fused(x, padded(w, x, o), e, o, y);
   return y;
 }
 

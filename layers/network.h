@@ -11,7 +11,8 @@ namespace bareseg {
 /// Gives every cell of a map over an image a vector of features, which a classifier turns into scores.
 class SegmentationNetwork : public Module {
  public:
-  /// x float [N, H, W, 3], normalised RGB, H and W > 0. Returns [N, h, w, features()], h and w at most H and W.
+  /// x float [N, H, W, 3], normalised RGB, or with a fourth channel, which weighs 0; H and W > 0. Returns
+  /// [N, h, w, features()], h and w at most H and W.
   virtual Tensor forward(const Tensor& x) = 0;
   virtual int64_t features() const = 0;
   /// Where the parameters are.

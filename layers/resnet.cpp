@@ -81,7 +81,7 @@ ResNet::ResNet(int depth, const ModuleOptions& module, uint64_t& part, int outpu
 }
 
 std::array<Tensor, 4> ResNet::forward(const Tensor& x) {
-  BS_CHECK(x.rank() == 4 && x.dim(3) == 3, "ResNet: x must be [N, H, W, 3], got ", x.shape());
+  BS_CHECK(x.rank() == 4 && (x.dim(3) == 3 || x.dim(3) == 4), "ResNet: x must be [N, H, W, 3 or 4], got ", x.shape());
   Tensor y = bn1_.forward(*conv1_, x, {.relu = true});
   y = max_pool2d(y, {.kernel = 3, .stride = 2, .padding = 1});
   std::array<Tensor, 4> maps;

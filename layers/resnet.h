@@ -38,8 +38,8 @@ class ResNet : public Module {
   /// advances it.
   ResNet(int depth, const ModuleOptions& module, uint64_t& part, int output_stride = 32);
 
-  /// x float [N, H, W, 3], normalised RGB, H and W > 0. Returns res2 to res5, at strides 4, 8, 16 and 32 (rounded up),
-  /// or output_stride where that is less.
+  /// x float [N, H, W, 3], normalised RGB, or with a fourth channel, which weighs 0; H and W > 0. Returns res2 to res5,
+  /// at strides 4, 8, 16 and 32 (rounded up), or output_stride where that is less.
   std::array<Tensor, 4> forward(const Tensor& x);
   /// Channels of res2 to res5.
   const std::array<int64_t, 4>& channels() const { return channels_; }

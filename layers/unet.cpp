@@ -41,8 +41,8 @@ UNet::UNet(const Options& o, const ModuleOptions& module) : device_(module.devic
 }
 
 Tensor UNet::forward(const Tensor& x) {
-  BS_CHECK(x.rank() == 4 && x.dim(3) == 3 && x.dim(1) >= 16 && x.dim(2) >= 16,
-           "UNet: x must be [N, H, W, 3] with H and W of 16 at least, got ", x.shape());
+  BS_CHECK(x.rank() == 4 && (x.dim(3) == 3 || x.dim(3) == 4) && x.dim(1) >= 16 && x.dim(2) >= 16,
+           "UNet: x must be [N, H, W, 3 or 4] with H and W of 16 at least, got ", x.shape());
   std::array<Tensor, 5> maps;
   maps[0] = down_[0]->forward(x);
   for (size_t i = 1; i < down_.size(); ++i) {

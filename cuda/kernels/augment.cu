@@ -1,5 +1,5 @@
 // The chain of one image (engine/augment_params.h): colours, blur, then Pillow's resize or a bilinear window,
-// normalised.
+// normalised, in 3 channels or 4 of which the last is 0.
 //
 //   luma    where contrast is set: 32 blocks per image sum its luma; 16 pixels per thread and turn. Memory bound: reads
 //           3 S^2 bytes.
@@ -7,7 +7,7 @@
 //           size 66 x 130, blurred up to 78 x 142), once from device memory, four per thread and turn, and keeps them
 //           as planes of bytes in shared memory between the steps. Blur's three passes of one direction happen in
 //           registers. Bound by arithmetic: about 110 instructions per pixel for all colours, 110 for the blur, 30 for
-//           the rest, while memory moves 3 S^2 bytes in and 3 T^2 sizeof(T) out.
+//           the rest, while memory moves 3 S^2 bytes in and C T^2 sizeof(T) out.
 //   steps   the same with device memory between the steps, for radii and scales whose reach no tile holds.
 //
 // Ladder: bench/ladder/augment.
@@ -71,7 +71,7 @@ __device__ __forceinline__ void blur_picture(const pillow::Box& box, const Pictu
     blur_columns<1>(other, height, rows, cols, side, box, picture);
 }
 
-template <int N, typename T>
+template <int N, int kChannels, typename T>
 __global__ void __launch_bounds__(kThreads, kTileBlocks)
     tiles_kernel(AugmentBatch b, AugmentTile tile, bool packed, T* __restrict__ y) {
   BS_SHARED(uint8_t, tone, 256);
@@ -103,13 +103,13 @@ __global__ void __launch_bounds__(kThreads, kTileBlocks)
   }
   __syncthreads();
   if (b.window) {
-    store_window<N>(picture, b, w, o, columns, normal, y);
+    store_window<N, kChannels>(picture, b, w, o, columns, normal, y);
     return;
   }
-  other = {other.data, 0, kTileRowBytes, rows.begin, 3 * o.col};
-  resize_rows(picture, b, rows, o, w.flip_horizontal, other);
+  other = {other.data, 0, kChannels * kTileCols, rows.begin, kChannels * o.col};
+  resize_rows<kChannels>(picture, b, rows, o, w.flip_horizontal, other);
   __syncthreads();
-  store_resized<N>(other, b, o, w.flip_vertical, normal, y);
+  store_resized<N, kChannels>(other, b, o, w.flip_vertical, normal, y);
 }
 
 // The steps through device memory. Pictures are planes of rows of whole words, or interleaved after resize_rows().
@@ -123,7 +123,7 @@ __device__ __forceinline__ Planes<uint8_t*, int64_t> planes_of(uint8_t* scratch,
 
 __device__ __forceinline__ Planes<uint8_t*, int64_t> interleaved_of(uint8_t* scratch, const AugmentBatch& b,
                                                                     int64_t image) {
-  const int64_t pitch = 3 * int64_t{b.out_side};
+  const int64_t pitch = int64_t{b.channels} * b.out_side;
   return {scratch + image * b.side * pitch, 0, pitch, 0, 0};
 }
 
@@ -159,15 +159,16 @@ __global__ void __launch_bounds__(kThreads)
   });
 }
 
+template <int kChannels>
 __global__ void __launch_bounds__(kThreads)
     resize_kernel(AugmentBatch b, uint8_t* __restrict__ scratch, uint8_t* __restrict__ result) {
   const Outputs o = outputs_of_block(b.side, b.out_side, kStepRows);
-  resize_rows(planes_of(scratch, o.image, b.side), b, {o.row, o.row + o.rows}, o,
-              b.plans[o.image].params.window.flip_horizontal, interleaved_of(result, b, o.image));
+  resize_rows<kChannels>(planes_of(scratch, o.image, b.side), b, {o.row, o.row + o.rows}, o,
+                         b.plans[o.image].params.window.flip_horizontal, interleaved_of(result, b, o.image));
 }
 
 // The last step, from resize_kernel()'s result or the blurred planes.
-template <int N, typename T>
+template <int N, int kChannels, typename T>
 __global__ void __launch_bounds__(kThreads)
     store_kernel(AugmentBatch b, uint8_t* __restrict__ scratch, T* __restrict__ y) {
   BS_SHARED(float, normal, 3 * 256);
@@ -178,25 +179,28 @@ __global__ void __launch_bounds__(kThreads)
   if (b.window) fill_columns(b, w, o, 0, columns);
   __syncthreads();
   if (b.window)
-    store_window<N>(planes_of(scratch, o.image, b.side), b, w, o, columns, normal, y);
+    store_window<N, kChannels>(planes_of(scratch, o.image, b.side), b, w, o, columns, normal, y);
   else
-    store_resized<N>(interleaved_of(scratch, b, o.image), b, o, w.flip_vertical, normal, y);
+    store_resized<N, kChannels>(interleaved_of(scratch, b, o.image), b, o, w.flip_vertical, normal, y);
 }
 
-// Network inputs of interleaved pixels, N neighbouring values per thread.
+// Network inputs of interleaved pixels, N neighbouring outputs of n per thread.
 struct ColourStatistics {
   float mean[3], deviation[3];
 };
-template <int N, typename T>
+template <int N, int kChannels, typename T>
 __global__ void __launch_bounds__(kThreads)
     normalize_kernel(const uint8_t* __restrict__ values, ColourStatistics colours, int64_t n, T* __restrict__ y) {
   const int64_t i = (int64_t{blockIdx.x} * kThreads + threadIdx.x) * N;
   if (i >= n) return;
-  const Pack<uint8_t, N> pack = load_pack<N>(values + i);
-  float v[N];
+  Pack<uint8_t, N> pack;
+  if constexpr (kChannels == 3) pack = load_pack<N>(values + i);
+  float v[N] = {};
 #pragma unroll
   for (int k = 0; k < N; ++k) {
-    const auto c = static_cast<int>((i + k) % 3);
+    const auto c = static_cast<int>((i + k) % kChannels);
+    if (c == 3) continue;
+    if constexpr (kChannels == 4) pack[k] = values[(i + k) / 4 * 3 + c];
     v[k] = normal_value(pack[k], colours.mean[c], colours.deviation[c]);
   }
   store_floats<N>(y + i, v);
@@ -210,10 +214,10 @@ void augment_luma(Stream stream, const AugmentBatch& b, int64_t* parts) {
 
 template <typename T>
 void augment_tiles(Stream stream, const AugmentBatch& b, const AugmentTile& tile, T* y) {
-  with_pack(b, y, [&](auto pack) {
+  with_pack(b, y, [&](auto pack, auto channels) {
     const size_t shared = static_cast<size_t>(3 * tile.plane + tile.second);
-    launch(tiles_kernel<pack(), T>, grid_of_outputs(b.count, b.out_side, b.out_side, tile.out_rows, shared), stream, b,
-           tile, packed_images(b), y);
+    launch(tiles_kernel<pack(), channels(), T>, grid_of_outputs(b.count, b.out_side, b.out_side, tile.out_rows, shared),
+           stream, b, tile, packed_images(b), y);
   });
 }
 
@@ -226,28 +230,39 @@ void augment_steps(Stream stream, const AugmentBatch& b, bool blur, uint8_t* scr
     std::swap(scratch, other);  // an even number of times: images without blur stay where they are
   }
   if (!b.window) {
-    launch(resize_kernel, grid_of_outputs(b.count, b.side, b.out_side, kStepRows), stream, b, scratch, other);
+    launch(b.channels == 4 ? resize_kernel<4> : resize_kernel<3>,
+           grid_of_outputs(b.count, b.side, b.out_side, kStepRows), stream, b, scratch, other);
     std::swap(scratch, other);
   }
-  with_pack(b, y, [&](auto pack) {
-    launch(store_kernel<pack(), T>, grid_of_outputs(b.count, b.out_side, b.out_side, kStepRows), stream, b, scratch, y);
+  with_pack(b, y, [&](auto pack, auto channels) {
+    launch(store_kernel<pack(), channels(), T>, grid_of_outputs(b.count, b.out_side, b.out_side, kStepRows), stream, b,
+           scratch, y);
   });
 }
 
 template <typename T>
-void normalize_images(Stream stream, const uint8_t* values, int64_t n, T* y) {
+void normalize_images(Stream stream, const uint8_t* values, int64_t pixels, int64_t channels, T* y) {
   ColourStatistics colours;
   std::copy_n(kImageMean, 3, colours.mean);
   std::copy_n(kImageStd, 3, colours.deviation);
   constexpr int kWide = kPack<T>;
-  if (n % kWide == 0 && aligned_for_packs(values) && aligned_for_packs(y))
-    launch(normalize_kernel<kWide, T>, {ceil_div(n / kWide, kThreads), kThreads}, stream, values, colours, n, y);
-  else
-    launch(normalize_kernel<1, T>, {ceil_div(n, kThreads), kThreads}, stream, values, colours, n, y);
+  const int64_t n = pixels * channels;
+  const auto run = [&](auto pack, auto kernel) {
+    launch(kernel, {ceil_div(n / pack(), kThreads), kThreads}, stream, values, colours, n, y);
+  };
+  const std::integral_constant<int, kWide> wide;
+  const std::integral_constant<int, 1> single;
+  if (channels == 4) {
+    n % kWide == 0 && aligned_for_packs(y) ? run(wide, normalize_kernel<kWide, 4, T>)
+                                           : run(single, normalize_kernel<1, 4, T>);
+  } else {
+    n % kWide == 0 && aligned_for_packs(values) && aligned_for_packs(y) ? run(wide, normalize_kernel<kWide, 3, T>)
+                                                                        : run(single, normalize_kernel<1, 3, T>);
+  }
 }
 
-template void normalize_images(Stream, const uint8_t*, int64_t, float*);
-template void normalize_images(Stream, const uint8_t*, int64_t, bfloat16*);
+template void normalize_images(Stream, const uint8_t*, int64_t, int64_t, float*);
+template void normalize_images(Stream, const uint8_t*, int64_t, int64_t, bfloat16*);
 template void augment_tiles(Stream, const AugmentBatch&, const AugmentTile&, float*);
 template void augment_tiles(Stream, const AugmentBatch&, const AugmentTile&, bfloat16*);
 template void augment_steps(Stream, const AugmentBatch&, bool, uint8_t*, uint8_t*, float*);

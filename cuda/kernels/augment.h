@@ -25,6 +25,7 @@ struct AugmentBatch {
   const uint8_t* images = nullptr;  // [count, side, side, 3]
   int64_t count = 0;
   int32_t side = 0, out_side = 0;         // S and T
+  int32_t channels = 3;                   // C of the outputs: 3, or 4 of which the last is 0
   const AugmentImage* plans = nullptr;    // [count]
   const uint8_t* exact_hues = nullptr;    // pillow::exact_hues()
   const int64_t* luma_parts = nullptr;    // what augment_luma() wrote; read where contrast is set
@@ -42,14 +43,15 @@ struct AugmentTile {
   int32_t pitch = 0, plane = 0;  // bytes from row to row and from colour to colour; pitch is an odd number of words
   int32_t second = 0;            // bytes of the second picture that blur and resize need
 };
-inline constexpr int32_t kTileCols = 64, kTileRowBytes = 3 * kTileCols;
+inline constexpr int32_t kTileCols = 64;
 inline constexpr int32_t kTileBlurRadius = 1;  // the greatest box radius that augment_tiles() takes
 
 /// What the host knows of a batch: the tables that its kernels read, and what they have to do.
 class AugmentPlan {
  public:
-  /// params, side and out_side as augment() has checked them.
-  AugmentPlan(std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side, int64_t out_side);
+  /// All as augment() has checked them.
+  AugmentPlan(std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side, int64_t out_side,
+              int64_t channels = 3);
 
   /// To be copied to the device.
   std::vector<std::byte> tables() const;
@@ -65,7 +67,7 @@ class AugmentPlan {
 
   std::vector<AugmentImage> images_;
   pillow::Taps taps_;  // empty with Shape::window
-  int32_t side_, out_side_;
+  int32_t side_, out_side_, channels_;
   bool window_, contrast_ = false, blur_ = false;
   int32_t box_radius_ = 0;  // the greatest
 };
@@ -75,18 +77,18 @@ inline constexpr int32_t kLumaParts = 32;
 /// Sums of luma after brightness, of the images with contrast, in parts: int64 [count, kLumaParts].
 void augment_luma(Stream stream, const AugmentBatch& batch, int64_t* parts);
 
-/// y [count, T, T, 3], T float or bfloat16.
+/// y [count, T, T, C], of float or bfloat16.
 template <typename T>
 void augment_tiles(Stream stream, const AugmentBatch& batch, const AugmentTile& tile, T* y);
 
-/// y[i] = normal value of values[i], colour by colour in turn; n elements. T float or bfloat16.
+/// y [pixels, channels] = normal values of values [pixels, 3]; a fourth channel is 0. T float or bfloat16.
 template <typename T>
-void normalize_images(Stream stream, const uint8_t* values, int64_t n, T* y);
+void normalize_images(Stream stream, const uint8_t* values, int64_t pixels, int64_t channels, T* y);
 
 /// Bytes of each of the two scratch memories of augment_steps(), which begin at multiples of 16 bytes.
 inline int64_t augment_scratch_bytes(const AugmentBatch& b) {
-  const int64_t row = ceil_div(b.side, 4) * 4, width = row > b.out_side ? row : b.out_side;
-  return ceil_div(b.count * 3 * b.side * width, 16) * 16;
+  const int64_t planes = 3 * ceil_div(b.side, 4) * 4, resized = int64_t{b.channels} * b.out_side;
+  return ceil_div(b.count * b.side * (planes > resized ? planes : resized), 16) * 16;
 }
 /// The same. `blur` says whether any image has one.
 template <typename T>

@@ -19,8 +19,11 @@ int32_t narrow(int64_t side) {
 }  // namespace
 
 AugmentPlan::AugmentPlan(std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side,
-                         int64_t out_side)
-    : side_(narrow(side)), out_side_(narrow(out_side)), window_(options.shape == AugmentOptions::Shape::window) {
+                         int64_t out_side, int64_t channels)
+    : side_(narrow(side)),
+      out_side_(narrow(out_side)),
+      channels_(static_cast<int32_t>(channels)),
+      window_(options.shape == AugmentOptions::Shape::window) {
   for (const AugmentParams& p : params) {
     AugmentImage& image = images_.emplace_back(AugmentImage{.params = p, .box = {}});
     contrast_ |= p.contrast;
@@ -53,6 +56,7 @@ AugmentBatch AugmentPlan::batch(const uint8_t* images, const void* tables) const
                  .count = static_cast<int64_t>(images_.size()),
                  .side = side_,
                  .out_side = out_side_,
+                 .channels = channels_,
                  .plans = static_cast<const AugmentImage*>(tables),
                  .window = window_,
                  .taps = static_cast<int32_t>(taps_.count)};
@@ -87,7 +91,7 @@ std::optional<AugmentTile> AugmentPlan::tile() const {
   for (int32_t out_rows = 32; out_rows > 0; out_rows /= 2) {
     const int64_t rows = reach(&CropWindow::height, out_rows);
     const int64_t plane = ceil_div((rows + 2 * halo) * pitch, 16) * 16;
-    const int64_t second = std::max(blur_ ? 3 * plane : 0, window_ ? 0 : rows * kTileRowBytes);
+    const int64_t second = std::max(blur_ ? 3 * plane : 0, window_ ? 0 : rows * channels_ * kTileCols);
     if (3 * plane + second > kTileBytes) continue;
     return AugmentTile{.out_rows = out_rows,
                        .pitch = static_cast<int32_t>(pitch),

@@ -38,13 +38,19 @@ inline Grid grid_of_outputs(int64_t count, int64_t height, int64_t width, int64_
 /// True when rows of the images are whole words and all their pixels whole packs.
 inline bool packed_images(const AugmentBatch& b) { return b.side % 4 == 0 && aligned_for_packs(b.images); }
 
-/// Calls start(outputs per access as a constant).
+/// Calls start(outputs per access, channels), both constants.
 template <typename T, typename Start>
 void with_pack(const AugmentBatch& b, const T* y, const Start& start) {
-  if (aligned_for_packs(y) && 3 * int64_t{b.out_side} % kPack<T> == 0)
-    start(std::integral_constant<int, kPack<T>>());
+  const auto with_channels = [&](auto channels) {
+    if (aligned_for_packs(y) && channels() * int64_t{b.out_side} % kPack<T> == 0)
+      start(std::integral_constant<int, kPack<T>>(), channels);
+    else
+      start(std::integral_constant<int, 1>(), channels);
+  };
+  if (b.channels == 4)
+    with_channels(std::integral_constant<int, 4>());
   else
-    start(std::integral_constant<int, 1>());
+    with_channels(std::integral_constant<int, 3>());
 }
 
 /// Calls f(row, col) for the cells of a table, neighbouring threads on neighbouring cells.
@@ -271,8 +277,8 @@ __device__ __forceinline__ Range source_range(const AugmentBatch& b, int32_t win
 }
 
 /// Pillow's resize along rows, of input rows `rows` to the outputs' columns, flipped where asked: out holds rows of
-/// interleaved pixels. Four rows at a time share a weight.
-template <typename In, typename Out>
+/// interleaved pixels, kChannels bytes apart. Four rows at a time share a weight.
+template <int kChannels, typename In, typename Out>
 __device__ __forceinline__ void resize_rows(const In& in, const AugmentBatch& b, Range rows, const Outputs& o,
                                             bool flip, const Out& out) {
   constexpr int kRows = 4;
@@ -294,7 +300,7 @@ __device__ __forceinline__ void resize_rows(const In& in, const AugmentBatch& b,
 #pragma unroll
     for (int i = 0; i < 3 * kRows; ++i) {
       if (y + i / 3 < rows.end)
-        out.data[out.at(0, y + i / 3, 3 * x + i % 3)] = pillow::resized_value(sum[i / 3][i % 3]);
+        out.data[out.at(0, y + i / 3, kChannels * x + i % 3)] = pillow::resized_value(sum[i / 3][i % 3]);
     }
   }
 }
@@ -306,34 +312,38 @@ __device__ __forceinline__ void fill_normal(const AugmentBatch& b, SharedArray<f
   for (int c = 0; c < 3; ++c) normal[256 * c + v] = normal_value(v, b.mean[c], b.deviation[c]);
 }
 
-/// Stores value(row, element, v) as N outputs v[] from element on of a row of the block's outputs.
-template <int N, typename T, typename Value>
+/// Stores value(row, element, v) as N outputs v[] from element on of a row of the block's outputs; a fourth channel's
+/// are 0 in v[] already.
+template <int N, int kChannels, typename T, typename Value>
 __device__ __forceinline__ void store_outputs(const Outputs& o, int32_t out_side, T* y, const Value& value) {
-  T* const out = y + 3 * ((o.image * out_side + o.row) * out_side + o.col);
-  for_each_cell(o.rows, 3 * o.cols / N, [&](int32_t row, int32_t pack) {
-    float v[N];
+  T* const out = y + kChannels * ((o.image * out_side + o.row) * out_side + o.col);
+  for_each_cell(o.rows, kChannels * o.cols / N, [&](int32_t row, int32_t pack) {
+    float v[N] = {};
     value(row, N * pack, v);
-    store_floats<N>(out + (3 * int64_t{row} * out_side + N * pack), v);
+    store_floats<N>(out + (kChannels * int64_t{row} * out_side + N * pack), v);
   });
 }
 
 /// Pillow's resize along columns of what resize_rows() made, normalised.
-template <int N, typename T, typename In>
+template <int N, int kChannels, typename T, typename In>
 __device__ __forceinline__ void store_resized(const In& in, const AugmentBatch& b, const Outputs& o, bool flip,
                                               SharedArray<float> normal, T* y) {
-  store_outputs<N>(o, b.out_side, y, [&](int32_t row, int32_t element, float(&v)[N]) {
+  store_outputs<N, kChannels>(o, b.out_side, y, [&](int32_t row, int32_t element, float(&v)[N]) {
     const int32_t to = o.row + row, from = flip ? b.out_side - 1 - to : to, first = b.first[from];
     int32_t sum[N];
 #pragma unroll
     for (int i = 0; i < N; ++i) sum[i] = pillow::kHalfWeight;
     for (int32_t t = 0; t < b.taps; ++t) {
       const int32_t weight = b.weights[int64_t{t} * b.out_side + from];
-      const Pack<uint8_t, N> pack = load_pack<N>(in.data + in.at(0, first + t, 3 * o.col + element));
+      const Pack<uint8_t, N> pack = load_pack<N>(in.data + in.at(0, first + t, kChannels * o.col + element));
 #pragma unroll
       for (int i = 0; i < N; ++i) sum[i] += weight * pack[i];
     }
 #pragma unroll
-    for (int i = 0; i < N; ++i) v[i] = normal[256 * ((element + i) % 3) + pillow::resized_value(sum[i])];
+    for (int i = 0; i < N; ++i) {
+      const int32_t c = (element + i) % kChannels;
+      if (c < 3) v[i] = normal[256 * c + pillow::resized_value(sum[i])];
+    }
   });
 }
 
@@ -351,17 +361,18 @@ __device__ __forceinline__ void fill_columns(const AugmentBatch& b, const CropWi
 }
 
 /// The window of a picture, normalised, then bilinear. `columns` counts from in.col.
-template <int N, typename T, typename In>
+template <int N, int kChannels, typename T, typename In>
 __device__ __forceinline__ void store_window(const In& in, const AugmentBatch& b, const CropWindow& w, const Outputs& o,
                                              SharedArray<SourcePlace> columns, SharedArray<float> normal, T* y) {
   const float scale = static_cast<float>(w.height) / static_cast<float>(b.out_side);
-  store_outputs<N>(o, b.out_side, y, [&](int32_t row, int32_t element, float(&v)[N]) {
+  store_outputs<N, kChannels>(o, b.out_side, y, [&](int32_t row, int32_t element, float(&v)[N]) {
     const int32_t to = o.row + row;
     const SourcePlace place = source_place(w.flip_vertical ? b.out_side - 1 - to : to, scale, w.height);
     const auto top = in.at(0, w.row + place.low, in.col), bottom = in.at(0, w.row + place.high, in.col);
 #pragma unroll
     for (int i = 0; i < N; ++i) {
-      const int32_t x = (element + i) / 3, c = (element + i) % 3;
+      const int32_t x = (element + i) / kChannels, c = (element + i) % kChannels;
+      if (c == 3) continue;
       const SourcePlace col = columns[x];
       const auto value = [&](auto at) { return normal[256 * c + in.data[c * in.plane + at]]; };
       v[i] = interpolate(place, col, value(top + col.low), value(top + col.high), value(bottom + col.low),

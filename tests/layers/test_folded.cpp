@@ -37,6 +37,13 @@ TEST_P(FoldedTest, EqualsTheUnfoldedNetwork) {
   }
 }
 
+TEST_P(FoldedTest, ImagesMayHaveAFourthChannel) {
+  const auto net = network(18);
+  const Tensor x = normal({2, 32, 32, 3}), padded = concat_channels({x, normal({2, 32, 32, 1})});
+  EXPECT_CLOSE(unfolded(*net, padded), reference::from(unfolded(*net, x)), 1e-5);
+  EXPECT_CLOSE(folded(*net, padded), reference::from(folded(*net, x)), 1e-5);
+}
+
 TEST_P(FoldedTest, FollowsTheWeights) {
   const auto net = network(18), other = network(18);
   const Tensor x = normal({2, 32, 32, 3});

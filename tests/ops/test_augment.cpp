@@ -224,6 +224,38 @@ TEST_P(OpTest, AugmentedWindowIsCutFromTheWholeImage) {
   }
 }
 
+// The bits of three channels and a fourth of zeros, in tiles and in steps, with and without whole packs.
+TEST_P(OpTest, ImagesArePaddedToFourChannels) {
+  const auto expect_padded = [](const Tensor& y, const Tensor& three, const auto& what) {
+    const std::vector<double> got = reference::from(y).values, expected = reference::from(three).values;
+    ASSERT_EQ(y.dim(3), 4);
+    ASSERT_EQ(got.size() / 4, expected.size() / 3);
+    int64_t wrong = 0;
+    for (size_t i = 0; i < got.size(); ++i) wrong += got[i] != (i % 4 == 3 ? 0.0 : expected[i / 4 * 3 + i % 4]);
+    EXPECT_EQ(wrong, 0) << what;
+  };
+  const AugmentCase cases[] = {{2, 1, 7}, {2, 40, 16}, {3, 33, 33}, {2, 65, 130}, {1, 200, 66}, {2, 33, 17, 4.0f}};
+  uint64_t number = 0;
+  for (const AugmentCase& c : cases) {
+    Random random(kTestSeed, Draws::test, 3000 + number++);
+    const Tensor images =
+        Tensor::from(golden::picture_of(static_cast<uint32_t>(number), c.images * c.side * c.side * 3, 255),
+                     {c.images, c.side, c.side, 3}, device());
+    std::vector<AugmentParams> params;
+    for (int64_t i = 0; i < c.images; ++i) {
+      params.push_back(random_params(random, static_cast<int32_t>(c.side), c.max_blur));
+    }
+    for (const DType dtype : {kFloat32, kBFloat16}) {
+      for (const Shape8 shape : {Shape8::pillow, Shape8::window}) {
+        expect_padded(augment(images, params, {.shape = shape}, c.out, dtype, 4),
+                      augment(images, params, {.shape = shape}, c.out, dtype),
+                      concat(c.side, " to ", c.out, " ", dtype));
+      }
+      expect_padded(normalize_images(images, dtype, 4), normalize_images(images, dtype), concat(c.side, " ", dtype));
+    }
+  }
+}
+
 // Every colour where that takes no time; one in 64 in the emulator.
 TEST_P(OpTest, AugmentShiftsEveryColourAsTheCpu) {
   if (GetParam() == Device::Type::cpu) GTEST_SKIP() << "the CPU is what the others are compared with";
@@ -320,6 +352,7 @@ TEST_P(OpTest, NormalizeImagesGivesTheBitsOfAugment) {
   EXPECT_ERROR(normalize_images(normal({1, 4, 4, 3})), "normalize_images: images must be uint8 [N, H, W, 3]");
   EXPECT_ERROR(normalize_images(labels({1, 4, 4, 1}, 9, kUInt8)), "got uint8 [1, 4, 4, 1]");
   EXPECT_ERROR(normalize_images(row, kInt32), "dtype must be float32 or bfloat16, got int32");
+  EXPECT_ERROR(normalize_images(row, kFloat32, 5), "normalize_images: channels must be 3 or 4, got 5");
 }
 
 TEST(Augment, RefusesWrongArguments) {

@@ -45,6 +45,32 @@ TEST_P(OpTest, Conv2d) {
   }
 }
 
+// Images of four channels under weights of three: whatever is in the fourth, the weights' gradients have three.
+TEST_P(OpTest, Conv2dGivesAFourthChannelNoWeight) {
+  for (const ConvOptions& o : {ConvOptions{.stride = 2, .padding = 3}, ConvOptions{.padding = 1}}) {
+    for (const DType dtype : {kFloat32, kBFloat16}) {
+      const int64_t kernel = o.stride == 2 ? 7 : 3;
+      const Tensor three = normal({2, 9, 7, 3}, dtype), extra = normal({2, 9, 7, 1}, dtype);
+      const Tensor four = concat_channels({three, extra}), bias = normal({8});
+      const Tensor w = cast(normal({8, kernel, kernel, 3}, kBFloat16), kFloat32), narrow = cast(w, dtype);
+      const reference::Array x0 = reference::from(three), w0 = reference::from(w), b0 = reference::from(bias);
+      const double allowed = tolerance(dtype);
+      const Tensor y = conv2d(four, w, bias, o);
+      EXPECT_CLOSE(y, reference::conv2d(x0, w0, b0, o), allowed);
+      EXPECT_CLOSE(conv2d_fused(four, narrow, {.bias = bias}, o), reference::conv2d(x0, w0, b0, o), allowed);
+      EXPECT_GRADIENT([&](const Tensor& t) { return conv2d(four, t, {}, o); },
+                      [&](const reference::Array& t) { return reference::conv2d(x0, t, {}, o); }, w, allowed);
+      const Tensor g = normal(y.shape(), dtype);
+      const auto padded = [&](const Tensor& t) { return conv2d(t, w, bias, o); };
+      const Tensor dx = gradient_of(padded, four, g), dx_three = gradient_of(padded, three, g);
+      EXPECT_CLOSE(dx, reference::from(concat_channels({dx_three, Tensor::zeros(extra.shape(), dtype, device())})),
+                   allowed);
+    }
+  }
+  EXPECT_ERROR(conv2d(normal({1, 5, 5, 5}), normal({2, 3, 3, 3}), {}), "do not fit x [1, 5, 5, 5] and w [2, 3, 3, 3]");
+  EXPECT_ERROR(conv2d(normal({1, 5, 5, 4}), normal({2, 3, 3, 3}), {}, {.groups = 2}), "groups 2 do not fit");
+}
+
 TEST_P(OpTest, Conv2dRoundsWeightsToBFloat16) {
   const Tensor x = normal({1, 5, 5, 7}, kBFloat16), w = normal({9, 3, 3, 7});
   EXPECT_CLOSE(conv2d(x, w, {}), reference::conv2d(reference::from(x), reference::from(w), {}, {}),
@@ -123,7 +149,7 @@ TEST_P(OpTest, Conv2dErrors) {
   EXPECT_ERROR(conv2d(x, w, {}, {.stride = 0}), "stride and dilation must be positive");
   EXPECT_ERROR(conv2d(x, w, {}, {.dilation = 0}), "stride and dilation must be positive");
   EXPECT_ERROR(conv2d(x, w, {}, {.padding = -1}), "not negative");
-  EXPECT_ERROR(conv2d(x, normal({6, 3, 3, 3}), {}), "groups 1 do not fit");
+  EXPECT_ERROR(conv2d(x, normal({6, 3, 3, 5}), {}), "groups 1 do not fit");
   EXPECT_ERROR(conv2d(x, normal({5, 3, 3, 2}), {}, {.groups = 2}), "groups 2 do not fit");
   EXPECT_ERROR(conv2d(x, w, {}, {.groups = 0}), "groups 0 do not fit");
   EXPECT_ERROR(conv2d(x, w, normal({5})), "conv2d: bias must be float32 [6], got float32 [5]");

@@ -30,7 +30,7 @@ __device__ void box_pass(const pillow::Box& box, const Picture& in, const Pictur
   __syncthreads();
 }
 
-template <int N>
+template <int N, int kChannels>
 __global__ void __launch_bounds__(kThreads)
     tiles_kernel(AugmentBatch b, AugmentTile tile, bool packed, bfloat16* __restrict__ y) {
   BS_SHARED(uint8_t, tone, 256);
@@ -66,13 +66,13 @@ __global__ void __launch_bounds__(kThreads)
     box_pass<true>(plan.box, other, picture, height, width);
   }
   if (b.window) {
-    store_window<N>(picture, b, w, o, columns, normal, y);
+    store_window<N, kChannels>(picture, b, w, o, columns, normal, y);
     return;
   }
-  other = {other.data, 0, kTileRowBytes, rows.begin, 3 * o.col};
-  resize_rows(picture, b, rows, o, w.flip_horizontal, other);
+  other = {other.data, 0, kChannels * kTileCols, rows.begin, kChannels * o.col};
+  resize_rows<kChannels>(picture, b, rows, o, w.flip_horizontal, other);
   __syncthreads();
-  store_resized<N>(other, b, o, w.flip_vertical, normal, y);
+  store_resized<N, kChannels>(other, b, o, w.flip_vertical, normal, y);
 }
 
 }  // namespace
@@ -83,10 +83,10 @@ void v3_tiles(Stream stream, const ViewsCase& c) {
     if (view.plan->contrast()) augment_luma(stream, b, view.parts);
     const std::optional<AugmentTile> tile = view.plan->tile();
     BS_CHECK(tile.has_value(), "the pictures' scale is beyond this rung");
-    with_pack(b, view.y, [&](auto pack) {
+    with_pack(b, view.y, [&](auto pack, auto channels) {
       const size_t shared = static_cast<size_t>(3 * tile->plane + tile->second);
-      launch(tiles_kernel<pack()>, grid_of_outputs(b.count, b.out_side, b.out_side, tile->out_rows, shared), stream, b,
-             *tile, packed_images(b), view.y);
+      launch(tiles_kernel<pack(), channels()>, grid_of_outputs(b.count, b.out_side, b.out_side, tile->out_rows, shared),
+             stream, b, *tile, packed_images(b), view.y);
     });
   }
 }
