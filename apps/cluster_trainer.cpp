@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "apps/clusterer.h"
+#include "apps/initial_weights.h"
 #include "apps/picie_parts.h"
 #include "apps/text_table.h"
 #include "apps/training.h"

@@ -22,9 +22,4 @@ struct FeatureClustering {
 Tensor cluster_features(SegmentationNetwork& network, Loader& loader, int64_t images, const FeatureClustering& how,
                         DType dtype);
 
-/// Loads what a file of weights has of the network: a backbone of torchvision's names, or names of ours, of the
-/// authors' checkpoints or of torchvision's DeepLabV3, whose own classifier goes to `head` where one is given and has
-/// as many classes. @throws Error when parts of the network are missing, or a shape differs.
-void load_initial_weights(SegmentationNetwork& network, const std::string& file, Classifier* head = nullptr);
-
 }  // namespace bareseg

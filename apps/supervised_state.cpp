@@ -21,7 +21,7 @@ void SupervisedTrainer::finish_epoch() {
     const Scores matched = score(h, match_clusters(h, Matching::hungarian));
     line["ACC"] = s.accuracy;
     line["mIoU"] = s.mean_iou;
-    line["view1"] = to_json(h, segmenter_.cluster_classes);
+    line["classes"] = to_json(h, segmenter_.cluster_classes);
     line["hungarian"] = {{"ACC", matched.accuracy}, {"mIoU", matched.mean_iou}};
     text += concat(", ACC ", fixed(s.accuracy, 2), " mIoU ", fixed(s.mean_iou, 2), " (by Hungarian matching ",
                    fixed(matched.accuracy, 2), " ", fixed(matched.mean_iou, 2), ")");

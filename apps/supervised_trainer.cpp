@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "apps/clusterer.h"
+#include "apps/initial_weights.h"
 #include "apps/score_images.h"
 #include "apps/training.h"
 #include "engine/augment.h"

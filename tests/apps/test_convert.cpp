@@ -6,10 +6,11 @@
 #include <cstring>
 
 #include "apps/authors_checkpoint.h"
-#include "apps/clusterer.h"
+#include "apps/initial_weights.h"
 #include "engine/file.h"
 #include "engine/npy.h"
 #include "engine/torch_writer.h"
+#include "layers/fpn.h"
 #include "tests/apps/tiny_segmenter.h"
 #include "tests/data/files.h"
 #include "tests/process.h"

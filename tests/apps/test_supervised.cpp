@@ -2,7 +2,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "apps/clusterer.h"
+#include "apps/initial_weights.h"
 #include "engine/safetensors.h"
 #include "layers/network.h"
 #include "tests/apps/program.h"
@@ -45,8 +45,8 @@ TEST_F(TrainSupervised, LearnsItsScenes) {
   const auto lines = metrics("a");
   ASSERT_EQ(lines.size(), 16u);
   EXPECT_LT(lines.back()["loss"], 0.8 * lines.front()["loss"].get<double>());
-  EXPECT_GT(lines.back()["view1"]["ACC"], 25.0);
-  EXPECT_GE(lines.back()["hungarian"]["ACC"].get<double>() + 1e-9, lines.back()["view1"]["ACC"].get<double>());
+  EXPECT_GT(lines.back()["classes"]["ACC"], 25.0);
+  EXPECT_GE(lines.back()["hungarian"]["ACC"].get<double>() + 1e-9, lines.back()["classes"]["ACC"].get<double>());
   // The rate of the last of 96 steps: poly over the 91 after the warm-up.
   EXPECT_NEAR(lines.back()["lr"], 0.01 * std::pow(1.0 - 90.0 / 91.0, 0.9), 1e-8);
   EXPECT_GT(lines.back()["images_per_second"], 0.0);
@@ -98,7 +98,7 @@ TEST_F(TrainSupervised, ItsCheckpointsAreScoredDrawnAndTold) {
   // The same pixels as at the end of training.
   ASSERT_EQ(run(with_data({"evaluate", checkpoint, "--json", at("scores.json"), "--threads", "1"})), 0) << output();
   const nlohmann::json scores = nlohmann::json::parse(text(at("scores.json")));
-  EXPECT_EQ(scores["results"][0]["histogram"], metrics("a").back()["view1"]["histogram"]);
+  EXPECT_EQ(scores["results"][0]["histogram"], metrics("a").back()["classes"]["histogram"]);
   ASSERT_EQ(run(with_data({"predict", checkpoint, "--out", at("pictures"), "--count", "2"})), 0) << output();
   EXPECT_TRUE(fs::exists(at("pictures/grid.png")));
   ASSERT_EQ(run({"info", checkpoint}), 0);
