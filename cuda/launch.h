@@ -60,6 +60,15 @@ struct Grid {
 
 #endif
 
+namespace bareseg {
+
+/// Bytes of shared memory, static and dynamic together, that a block has without asking for more, and how many of them
+/// BS_SHARED may take in a kernel that has dynamic ones as well: launch() asks where the two might not fit. The
+/// emulator refuses a kernel that takes more.
+inline constexpr size_t kSharedWithoutAsking = 48 << 10, kMostStaticShared = 16 << 10;
+
+}  // namespace bareseg
+
 #if defined(BARESEG_EMULATE)
 
 #include "tests/emulator/launch.h"
@@ -74,11 +83,12 @@ namespace bareseg {
 template <typename T>
 using SharedArray = T*;
 
-/// The block's dynamic shared memory from byte `offset` (a multiple of alignof(T)) on.
+/// Bytes [begin, end) of the block's dynamic shared memory, begin a multiple of alignof(T); to its end where none is
+/// given. The emulator checks both.
 template <typename T>
-__device__ __forceinline__ SharedArray<T> dynamic_shared(size_t offset = 0) {
+__device__ __forceinline__ SharedArray<T> dynamic_shared(size_t begin = 0, size_t /*end*/ = ~size_t{0}) {
   extern __shared__ __align__(16) unsigned char dynamic_shared_bytes[];
-  return reinterpret_cast<T*>(dynamic_shared_bytes + offset);
+  return reinterpret_cast<T*>(dynamic_shared_bytes + begin);
 }
 
 inline void check_launch(cudaError_t error, const char* what, const char* file, int line) {
@@ -106,10 +116,9 @@ inline int64_t multiprocessors(const char* file = __builtin_FILE(), int line = _
 /// also waits for the kernel and throws where that failed.
 template <typename... Params, typename... Args>
 void launch(void (*kernel)(Params...), const Grid& grid, Stream stream, Args&&... args) {
-  constexpr size_t kSharedWithoutAsking = 48 << 10;
   static const char* const sync = std::getenv("BARESEG_SYNC");
   if (grid.empty()) return;
-  if (grid.shared > kSharedWithoutAsking) {
+  if (grid.shared > kSharedWithoutAsking - kMostStaticShared) {
     check_launch(
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(grid.shared)),
         "shared memory of a kernel", grid.file, grid.line);

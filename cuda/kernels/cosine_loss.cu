@@ -68,12 +68,12 @@ struct Shared {
   static constexpr size_t kLoss = kScale + sizeof(float) * kMaxCosineTargets;
   static constexpr size_t kBytes = kLoss + sizeof(double) * kMaxCosineTargets * kWarps;
 
-  SharedArray<float> tile = dynamic_shared<float>(0);                // features, then logits
-  SharedArray<float> centroids = dynamic_shared<float>(kCentroids);  // [kColumns][kCentroidStride]
-  SharedArray<float> inverse = dynamic_shared<float>(kInverse);      // 1 / max(|f|, eps) of each row
-  SharedArray<float> along = dynamic_shared<float>(kAlong);          // <G, z> of each row
-  SharedArray<float> scale = dynamic_shared<float>(kScale);          // of a gradient of weight 1, for each target
-  SharedArray<double> loss = dynamic_shared<double>(kLoss);          // [kWarps][count]
+  SharedArray<float> tile = dynamic_shared<float>(0, kCentroids);              // features, then logits
+  SharedArray<float> centroids = dynamic_shared<float>(kCentroids, kInverse);  // [kColumns][kCentroidStride]
+  SharedArray<float> inverse = dynamic_shared<float>(kInverse, kAlong);        // 1 / max(|f|, eps) of each row
+  SharedArray<float> along = dynamic_shared<float>(kAlong, kScale);            // <G, z> of each row
+  SharedArray<float> scale = dynamic_shared<float>(kScale, kLoss);  // of a gradient of weight 1, for each target
+  SharedArray<double> loss = dynamic_shared<double>(kLoss);         // [kWarps][count]
 };
 
 // N elements at p, of which `there` exist, the others 0. With packs it is all or none.

@@ -60,9 +60,9 @@ struct Shared {
   static constexpr size_t kScale = kLoss + sizeof(double) * 2 * kWarps, kBytes = kScale + sizeof(float) * 2;
 
   __device__ __forceinline__ Shared()
-      : clusters{dynamic_shared<bfloat16>(), kLength},
-        by_dimension(dynamic_shared<bfloat16>(kMatrix)),
-        loss(dynamic_shared<double>(kLoss)),
+      : clusters{dynamic_shared<bfloat16>(0, kMatrix), kLength},
+        by_dimension(dynamic_shared<bfloat16>(kMatrix, kLoss)),
+        loss(dynamic_shared<double>(kLoss, kScale)),
         scale(dynamic_shared<float>(kScale)) {}
 
   // A row's 16 bytes of odd dimensions lie exchanged: lanes read two neighbouring dimensions together.

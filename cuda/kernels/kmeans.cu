@@ -75,8 +75,8 @@ template <typename T>
 __global__ void __launch_bounds__(kTile, resident_blocks<T>(kChunk)) labels_kernel(const Problem<T> p) {
   BS_SHARED(float, bias, kPanel);
   const int chunk = min(p.dims, kChunk);
-  const Rows<T> points{dynamic_shared<T>(), Rows<T>::stride(chunk)};
-  const size_t points_bytes = sizeof(T) * static_cast<size_t>(kTile * points.length);
+  const size_t points_bytes = sizeof(T) * static_cast<size_t>(kTile * Rows<T>::stride(chunk));
+  const Rows<T> points{dynamic_shared<T>(0, points_bytes), Rows<T>::stride(chunk)};
   const Panels panels{{dynamic_shared<bfloat16>(points_bytes), Rows<bfloat16>::stride(chunk)}, kPanel, bias};
   const int warp_first = thread_in_block() / kWarp * kWarpPoints;
   const bool one_chunk = p.dims <= kChunk, one_panel = p.clusters <= kPanel;
@@ -301,12 +301,12 @@ __global__ void __launch_bounds__(kTile, resident_blocks<T>(kVectors* kRow))
   BS_SHARED(int, head, kTile / kWarp);
   BS_SHARED(double, scratch, kWarp);
   const int thread = thread_in_block(), tile = threads_in_block();
-  const Workspace<T> w{{dynamic_shared<T>(), shape.points_stride},
-                       {{dynamic_shared<bfloat16>(shape.terms), shape.terms_stride}, shape.centroids, bias},
+  const Workspace<T> w{{dynamic_shared<T>(0, shape.terms), shape.points_stride},
+                       {{dynamic_shared<bfloat16>(shape.terms, shape.sums), shape.terms_stride}, shape.centroids, bias},
                        shape.width,
                        p.clusters,
                        tile / kWarp,
-                       dynamic_shared<float>(shape.sums),
+                       dynamic_shared<float>(shape.sums, shape.heads),
                        dynamic_shared<float>(shape.heads),
                        counts,
                        order,

@@ -306,6 +306,10 @@ std::byte* BlockRunner::shared_memory(const void* site, size_t bytes) {
   if (arena_used_ > kSharedMemory) {
     fail_at(grid_->file, grid_->line, "shared memory: ", arena_used_, " bytes, a block has ", kSharedMemory);
   }
+  if (grid_->shared > 0 && arena_used_ > (grid_->shared + 15) / 16 * 16 + kMostStaticShared) {
+    fail_at(grid_->file, grid_->line, "static shared memory beside dynamic: launch() reckons with ", kMostStaticShared,
+            " bytes at most");
+  }
   std::fill_n(data, bytes, kPoison);
   sites_.push_back({site, data});
   return data;

@@ -48,11 +48,12 @@ class SharedArray {
 };
 
 template <typename T>
-SharedArray<T> dynamic_shared(size_t offset = 0) {
+SharedArray<T> dynamic_shared(size_t begin = 0, size_t end = ~size_t{0}) {
   size_t bytes = 0;
   std::byte* data = emulator::dynamic_memory(&bytes);
-  emulator::check_aligned(data + offset, alignof(T));
-  return {reinterpret_cast<T*>(data + offset), bytes < offset ? 0 : static_cast<int64_t>((bytes - offset) / sizeof(T))};
+  emulator::check_aligned(data + begin, alignof(T));
+  end = std::min(end, bytes);
+  return {reinterpret_cast<T*>(data + begin), end < begin ? 0 : static_cast<int64_t>((end - begin) / sizeof(T))};
 }
 
 inline size_t max_shared_bytes() { return emulator::kSharedMemory; }

@@ -99,6 +99,37 @@ TEST(Emulator, SeesAMissingSecondBarrier) {
   EXPECT_LAUNCH_ERROR(launch(rounds_kernel<false>, {1, 64}, nullptr, y.data()), "order leave other results");
 }
 
+// Two arrays one after the other in dynamic shared memory.
+__global__ void two_arrays_kernel(float* y, int index) {
+  const auto first = dynamic_shared<float>(0, 16), second = dynamic_shared<float>(16);
+  first[static_cast<int>(threadIdx.x)] = 1.0f;
+  second[static_cast<int>(threadIdx.x)] = 2.0f;
+  __syncthreads();
+  y[threadIdx.x] = first[index] + second[index];
+}
+
+TEST(Emulator, SeesAnArrayLeftForTheNext) {
+  Buffer<float> y(4);
+  launch(two_arrays_kernel, {1, 4, 8 * sizeof(float)}, nullptr, y.data(), 3);
+  EXPECT_EQ(y[0], 3.0f);
+  EXPECT_LAUNCH_ERROR(launch(two_arrays_kernel, {1, 4, 8 * sizeof(float)}, nullptr, y.data(), 4),
+                      "of a shared array of 4 elements of 4");
+}
+
+__global__ void static_shared_kernel(float* y) {
+  BS_SHARED(float, tile, kMostStaticShared / sizeof(float) + 4);
+  tile[0] = 1.0f;
+  y[0] = tile[0];
+}
+
+// On a GPU it would be refused for some sizes of the dynamic part alone.
+TEST(Emulator, SeesStaticSharedMemoryThatALaunchDoesNotReckonWith) {
+  Buffer<float> y(1);
+  launch(static_shared_kernel, {1, 1}, nullptr, y.data());
+  EXPECT_LAUNCH_ERROR(launch(static_shared_kernel, {1, 1, 16}, nullptr, y.data()),
+                      "static shared memory beside dynamic");
+}
+
 // Warps exchange through shared memory with a warp's barrier alone.
 __global__ void __launch_bounds__(64) warp_barrier_kernel(int* y, int partner) {
   BS_SHARED(int, tile, 64);
