@@ -38,6 +38,19 @@ void add_kmeans(std::vector<BenchKernel>& list, int64_t clusters) {
                                                        inertia);
                             }};
                   }});
+  // The whole of Lloyd's iteration: as it goes on from its own centroids, these are copied back each time.
+  list.push_back(
+      {concat("kmeans_iteration/", clusters), kBenchFloats, [=](const BenchSetup& s) -> BenchCase {
+         const Tensor points = points_of(s), first = centroids_of(s, points);
+         Tensor labels, centroids = s.empty(first.shape(), kFloat32), sums = s.empty(first.shape(), kFloat32);
+         Tensor counts = s.empty({clusters}, kInt64), inertia = s.empty({1}, kFloat32);
+         Tensor repaired = s.empty({1}, kInt64);
+         return {concat(points.shape()), points.bytes(), flops(points), [=]() mutable {
+                   s.on().copy(first, centroids);
+                   s.on().kmeans_accumulate(points, centroids, Metric::euclidean, labels, sums, counts, inertia);
+                   s.on().kmeans_update(sums, counts, points.dim(0), centroids, repaired);
+                 }};
+       }});
 }
 
 void add_losses(std::vector<BenchKernel>& list) {

@@ -1,15 +1,11 @@
 #include "cluster/kmeans.h"
 
 #include <cmath>
-#include <random>
 
 #include "cluster/kmeans_start.h"
 
 namespace bareseg {
 namespace {
-
-constexpr float kSplit = 1.0f / 1024.0f;
-constexpr uint32_t kRepairSeed = 1234;
 
 void check_points(const Tensor& points, const char* op) {
   BS_CHECK(points.defined() && points.rank() == 2 && points.dim(1) > 0, op, ": points must be [N, D] with D > 0, got ",
@@ -17,30 +13,9 @@ void check_points(const Tensor& points, const char* op) {
   BS_CHECK(is_float(points.dtype()), op, ": points must be float32 or bfloat16, got ", points.dtype());
 }
 
-// Splits large clusters until none is empty; faiss' km_update_centroids. counts are whole when it begins.
-int64_t repair_empty(std::vector<float>& centroids, std::vector<double>& counts, int64_t n) {
-  const size_t clusters = counts.size(), dims = centroids.size() / clusters;
-  std::mt19937 generator(kRepairSeed);
-  int64_t repaired = 0;
-  for (size_t i = 0; i < clusters; ++i) {
-    if (counts[i] != 0.0) continue;
-    size_t j = 0;
-    for (;; j = (j + 1) % clusters) {
-      const auto accept = static_cast<float>(
-          (counts[j] - 1.0) / static_cast<double>(static_cast<float>(n - static_cast<int64_t>(clusters))));
-      if (static_cast<float>(generator()) * 0x1p-32f < accept) break;
-    }
-    for (size_t d = 0; d < dims; ++d) {
-      const float change = d % 2 == 0 ? kSplit : -kSplit;
-      const float value = centroids[j * dims + d];
-      centroids[i * dims + d] = value * (1.0f + change);
-      centroids[j * dims + d] = value * (1.0f - change);
-    }
-    counts[i] = counts[j] / 2.0;
-    counts[j] -= counts[i];
-    ++repaired;
-  }
-  return repaired;
+void check_inertia(double inertia) {
+  BS_CHECK(std::isfinite(inertia),
+           "kmeans: points must be finite and their squared distances fit float32, but the inertia is ", inertia);
 }
 
 // One pass over the points and its results on the host.
@@ -58,8 +33,7 @@ Pass accumulate(const Tensor& points, const Tensor& centroids) {
   Tensor inertia = Tensor::empty({1}, kFloat32, device);
   backend(device).kmeans_accumulate(points, centroids, Metric::euclidean, labels, sums, counts, inertia);
   Pass pass{sums.to_vector<float>(), counts.to_vector<int64_t>(), inertia.item()};
-  BS_CHECK(std::isfinite(pass.inertia),
-           "kmeans: points must be finite and their squared distances fit float32, but the inertia is ", pass.inertia);
+  check_inertia(pass.inertia);
   return pass;
 }
 
@@ -73,16 +47,21 @@ KMeansResult kmeans(const Tensor& points, const KMeansOptions& options) {
   BS_CHECK(options.iterations >= 0, "kmeans: iterations must not be negative, got ", options.iterations);
   KMeansResult result;
   result.centroids = start_centroids(points, options);
-  const size_t dims = static_cast<size_t>(points.dim(1));
-  for (int64_t iteration = 0; iteration < options.iterations; ++iteration) {
-    Pass pass = accumulate(points, result.centroids);
-    std::vector<double> sizes(pass.counts.begin(), pass.counts.end());
-    for (size_t k = 0; k < sizes.size(); ++k)
-      for (size_t d = 0; d < dims && sizes[k] > 0.0; ++d) pass.sums[k * dims + d] /= static_cast<float>(sizes[k]);
-    const int64_t repaired = repair_empty(pass.sums, sizes, n);
-    result.centroids = Tensor::from(pass.sums, result.centroids.shape(), points.device());
-    result.iterations.push_back({pass.inertia, repaired});
+  // Iterations follow each other on the device; what they report is read at the end, but for the first inertia, which
+  // tells of points that are not finite.
+  const Device device = points.device();
+  Tensor labels, sums = Tensor::empty_like(result.centroids), counts = Tensor::empty({clusters}, kInt64, device);
+  const Tensor inertias = Tensor::empty({options.iterations}, kFloat32, device);
+  const Tensor repairs = Tensor::empty({options.iterations}, kInt64, device);
+  for (int64_t i = 0; i < options.iterations; ++i) {
+    Tensor inertia = inertias.rows(i, i + 1), repaired = repairs.rows(i, i + 1);
+    backend(device).kmeans_accumulate(points, result.centroids, Metric::euclidean, labels, sums, counts, inertia);
+    if (i == 0) check_inertia(inertia.item());
+    backend(device).kmeans_update(sums, counts, n, result.centroids, repaired);
   }
+  const std::vector<float> inertia = inertias.to_vector<float>();
+  const std::vector<int64_t> repaired = repairs.to_vector<int64_t>();
+  for (size_t i = 0; i < inertia.size(); ++i) result.iterations.push_back({inertia[i], repaired[i]});
   Pass last = accumulate(points, result.centroids);
   result.counts = std::move(last.counts);
   result.loss = last.inertia / static_cast<double>(n);

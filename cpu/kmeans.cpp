@@ -10,6 +10,7 @@
 #include "cpu/cpu_backend.h"
 #include "cpu/vectorize.h"
 #include "cpu/vectors.h"
+#include "engine/kmeans_repair.h"
 
 namespace bareseg {
 namespace {
@@ -311,6 +312,37 @@ void CpuBackend::kmeans_accumulate(const Tensor& points, const Tensor& centroids
     total += p.inertia;
   }
   *inertia.data<float>() = static_cast<float>(total);
+}
+
+void CpuBackend::kmeans_update(const Tensor& sums, const Tensor& counts, int64_t n, Tensor& centroids,
+                               Tensor& repaired) {
+  const int64_t clusters = sums.dim(0), dims = sums.dim(1);
+  const float* sum = sums.data<float>();
+  float* centroid = centroids.data<float>();
+  std::vector<double> sizes(counts.data<int64_t>(), counts.data<int64_t>() + clusters);
+  for (int64_t k = 0; k < clusters; ++k) {
+    const double size = sizes[static_cast<size_t>(k)];
+    for (int64_t i = k * dims; i < (k + 1) * dims; ++i)
+      centroid[i] = size > 0.0 ? sum[i] / static_cast<float>(size) : sum[i];
+  }
+  std::vector<uint32_t> state(kmeans_repair::Mt19937<uint32_t*>::kWords);
+  kmeans_repair::Mt19937 draw(state.data());
+  draw.seed(kmeans_repair::kSeed);
+  int64_t filled = 0;
+  for (int64_t to = 0; to < clusters; ++to) {
+    double& size = sizes[static_cast<size_t>(to)];
+    if (size != 0.0) continue;
+    const int64_t from = kmeans_repair::cluster_to_split(sizes.data(), clusters, n, draw);
+    for (int64_t d = 0; d < dims; ++d) {
+      const kmeans_repair::Halves halves = kmeans_repair::split(centroid[from * dims + d], d);
+      centroid[to * dims + d] = halves.given;
+      centroid[from * dims + d] = halves.kept;
+    }
+    size = sizes[static_cast<size_t>(from)] / 2.0;
+    sizes[static_cast<size_t>(from)] -= size;
+    ++filled;
+  }
+  *repaired.data<int64_t>() = filled;
 }
 
 }  // namespace bareseg

@@ -62,6 +62,7 @@ class KernelBackend : public Backend {
   void kmeans_assign(const Tensor& points, const Tensor& centroids, Metric metric, Tensor& labels) override;
   void kmeans_accumulate(const Tensor& points, const Tensor& centroids, Metric metric, Tensor& labels, Tensor& sums,
                          Tensor& counts, Tensor& inertia) override;
+  void kmeans_update(const Tensor& sums, const Tensor& counts, int64_t n, Tensor& centroids, Tensor& repaired) override;
   void argmax(const Tensor& x, Tensor& y) override;
   void count_labels(const Tensor& labels, Tensor& counts) override;
   void confusion(const Tensor& truth, const Tensor& predicted, Tensor& matrix) override;

@@ -1,6 +1,7 @@
 #include "cuda/kernels/kmeans.h"
 
 #include "cuda/kernel_backend.h"
+#include "cuda/kernels/kmeans_update.h"
 #include "cuda/kernels/segment_sums.h"
 
 namespace bareseg {
@@ -81,6 +82,13 @@ void KernelBackend::kmeans_accumulate(const Tensor& points, const Tensor& centro
       accumulate_sorted<T>(c, stream(points.device()),
                            labels.defined() ? labels : Tensor::empty({c.n()}, kInt32, points.device()));
   });
+}
+
+void KernelBackend::kmeans_update(const Tensor& sums, const Tensor& counts, int64_t n, Tensor& centroids,
+                                  Tensor& repaired) {
+  const Tensor sizes = Tensor::empty(counts.shape(), kInt64, counts.device());  // of doubles
+  bareseg::kmeans_update(stream(sums.device()), sums.data<float>(), counts.data<int64_t>(), n, sums.dim(0), sums.dim(1),
+                         static_cast<double*>(sizes.raw()), centroids.data<float>(), repaired.data<int64_t>());
 }
 
 }  // namespace bareseg

@@ -205,6 +205,11 @@ class Backend {
   // labels may be undefined.
   virtual void kmeans_accumulate(const Tensor& points, const Tensor& centroids, Metric metric, Tensor& labels,
                                  Tensor& sums, Tensor& counts, Tensor& inertia) = 0;
+  // The centroids of the next iteration: sums / counts, and where a cluster has no points half of another, as faiss
+  // splits it (engine/kmeans_repair.h). sums and centroids float32 [K, D]; counts int64 [K], n in all; repaired int64
+  // [1] becomes the number of those clusters.
+  virtual void kmeans_update(const Tensor& sums, const Tensor& counts, int64_t n, Tensor& centroids,
+                             Tensor& repaired) = 0;
   virtual void argmax(const Tensor& x, Tensor& y) = 0;  // x [R, C] -> y uint8 or int32 [R], lowest index among equals
   // counts int64 [K]: += the number of each label. labels uint8 or int32 in [0, K).
   virtual void count_labels(const Tensor& labels, Tensor& counts) = 0;

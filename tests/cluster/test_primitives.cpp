@@ -1,7 +1,10 @@
 // The backend's clustering primitives against loops in double.
+#include <array>
 #include <cmath>
+#include <random>
 
 #include "cpu/cpu_backend.h"
+#include "engine/kmeans_repair.h"
 #include "tests/cluster/helpers.h"
 
 namespace bareseg {
@@ -219,6 +222,61 @@ TEST_P(KMeansPrimitives, SameBitsOnAnyNumberOfThreads) {
       EXPECT_EQ(floats(r.sums), floats(results[0].sums));
       EXPECT_EQ(r.inertia.item(), results[0].inertia.item());
     }
+  }
+}
+
+// faiss' loop, with the standard library's generator.
+int64_t fill_empty(std::vector<float>& centroids, std::vector<double> sizes, int64_t n) {
+  const size_t clusters = sizes.size(), dims = centroids.size() / clusters;
+  std::mt19937 generator(1234);
+  int64_t filled = 0;
+  for (size_t i = 0; i < clusters; ++i) {
+    if (sizes[i] != 0.0) continue;
+    size_t j = 0;
+    for (;; j = (j + 1) % clusters) {
+      const auto others = static_cast<double>(static_cast<float>(n - static_cast<int64_t>(clusters)));
+      if (static_cast<float>(generator()) * 0x1p-32f < static_cast<float>((sizes[j] - 1.0) / others)) break;
+    }
+    for (size_t d = 0; d < dims; ++d) {
+      const float change = (d % 2 == 0 ? 1.0f : -1.0f) / 1024.0f, value = centroids[j * dims + d];
+      centroids[i * dims + d] = value * (1.0f + change);
+      centroids[j * dims + d] = value * (1.0f - change);
+    }
+    sizes[i] = sizes[j] / 2.0;
+    sizes[j] -= sizes[i];
+    ++filled;
+  }
+  return filled;
+}
+
+TEST_P(KMeansPrimitives, UpdateTakesMeansAndFillsEmptyClustersAsFaiss) {
+  Random random(kTestSeed, Draws::test, 77);
+  // Without an empty cluster, with some, and with so many that the generator has to make its next 624 numbers.
+  for (const auto& [clusters, dims, points] :
+       {std::array<int64_t, 3>{1, 3, 9}, {27, 128, 5000}, {40, 7, 45}, {600, 5, 650}, {300, 1, 300}}) {
+    std::vector<int64_t> counts(static_cast<size_t>(clusters));
+    for (int64_t i = 0; i < points; ++i) ++counts[random.below(static_cast<uint64_t>(clusters))];
+    const Tensor sums = normal({clusters, dims});
+    std::vector<float> expected = sums.to_vector<float>();
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const int64_t count = counts[i / static_cast<size_t>(dims)];
+      if (count > 0) expected[i] /= static_cast<float>(count);
+    }
+    const int64_t filled = fill_empty(expected, {counts.begin(), counts.end()}, points);
+    Tensor centroids = Tensor::empty(sums.shape(), kFloat32, device()), repaired = Tensor::empty({1}, kInt64, device());
+    backend(device()).kmeans_update(sums, Tensor::from(counts, {clusters}, device()), points, centroids, repaired);
+    EXPECT_EQ(centroids.to_vector<float>(), expected) << clusters << " clusters of " << points << " points";
+    EXPECT_EQ(repaired.to_vector<int64_t>().front(), filled);
+  }
+}
+
+TEST(KMeansRepair, DrawsTheNumbersOfMt19937) {
+  std::vector<uint32_t> state(kmeans_repair::Mt19937<uint32_t*>::kWords);
+  kmeans_repair::Mt19937 ours(state.data());
+  for (const uint32_t seed : {1234u, 0u, 5489u}) {
+    std::mt19937 theirs(seed);
+    ours.seed(seed);
+    for (int i = 0; i < 2000; ++i) ASSERT_EQ(ours(), theirs()) << seed << " " << i;
   }
 }
 
