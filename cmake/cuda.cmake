@@ -50,7 +50,9 @@ if(NOT CUDNN_INCLUDE_DIR)
   return()
 endif()
 set(BARESEG_CUDA_FOUND ON)
-message(STATUS "CUDA: toolkit ${CUDAToolkit_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}")
+message(STATUS "CUDA: toolkit ${CUDAToolkit_VERSION}, kernels for compute capability ${CMAKE_CUDA_ARCHITECTURES}"
+               " (x10; -DBARESEG_CUDA_ARCHITECTURES=all for all, which take longer)")
+list(JOIN CMAKE_CUDA_ARCHITECTURES "," BARESEG_CUDA_BUILT_FOR)
 
 # A kernel that spills registers does not build.
 set(BARESEG_NVCC_OPTIONS --expt-relaxed-constexpr --Werror=all-warnings -Xptxas=-warn-spills,-Werror

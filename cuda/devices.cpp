@@ -1,6 +1,9 @@
 #include "cuda/devices.h"
 
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 #include "cuda/check.h"
 #include "cuda/library.h"
@@ -8,11 +11,22 @@
 namespace bareseg {
 namespace {
 
+constexpr const char* kBuiltFor = BARESEG_CUDA_BUILT_FOR;
 constexpr int kOldestCapability = 8;
 constexpr int kOldestDriver = CUDART_VERSION >= 13000 ? 580 : 525;  // that serves this major version of CUDA
 
 // "13.0" of 13000
 std::string version_text(int version) { return concat(version / 1000, '.', version % 1000 / 10); }
+
+// "580.95.05" as the kernel's module says; "" where it does not.
+std::string module_version() {
+  std::string line, word;
+  std::getline(std::ifstream("/proc/driver/nvidia/version"), line);
+  for (std::istringstream words(line); words >> word;) {
+    if (word.find_first_not_of("0123456789.") == std::string::npos && word.find('.') != std::string::npos) return word;
+  }
+  return "";
+}
 
 struct Driver {
   int version = 0, devices = 0;
@@ -48,6 +62,9 @@ Component find_device(int index) {
   device.what = concat(p.name, ", ", memory, " GiB, compute capability ", p.major, '.', p.minor);
   if (p.major < kOldestCapability) {
     device.problem = concat("compute capability ", kOldestCapability, ".0 or newer is needed");
+  } else if (!kernels_run_on(kBuiltFor, p.major, p.minor)) {
+    device.problem = concat("this program's kernels are built for ", kBuiltFor, "; build it with ",
+                            "-DBARESEG_CUDA_ARCHITECTURES=", p.major, p.minor, " or all");
   } else if (p.memoryPoolsSupported == 0) {
     device.problem = "its driver has no memory pools";
   }
@@ -65,11 +82,31 @@ Component find_library(const char* name, const Version& version, const Open& ope
 
 }  // namespace
 
+bool kernels_run_on(const std::string& architectures, int major, int minor) {
+  const int device = 10 * major + minor;
+  bool numbers = false;
+  std::istringstream list(architectures);
+  for (std::string item; std::getline(list, item, ',');) {
+    char* end = nullptr;
+    const auto built = static_cast<int>(std::strtol(item.c_str(), &end, 10));
+    if (built == 0) continue;
+    numbers = true;
+    const std::string kind = end;  // "", "-real", "-virtual"; with "a" before it for one capability alone
+    if (kind.starts_with('a') ? built == device : built / 10 == major && built <= device) return true;
+    if (!kind.starts_with('a') && !kind.ends_with("-real") && built <= device) return true;
+  }
+  return !numbers;
+}
+
 std::vector<Component> cuda_components() {
   const Driver driver = find_driver();
   std::vector<Component> all;
   for (int i = 0; i < driver.devices; ++i) all.push_back(find_device(i));
-  all.push_back({"NVIDIA driver", driver.version == 0 ? "" : concat("serves CUDA ", version_text(driver.version)),
+  const std::string module = module_version();
+  all.push_back({"NVIDIA driver",
+                 driver.version == 0
+                     ? ""
+                     : concat(module, module.empty() ? "" : ", ", "serves CUDA ", version_text(driver.version)),
                  driver.problem});
   all.push_back({"CUDA runtime", concat(version_text(CUDART_VERSION), ", part of this program"), ""});
   all.push_back(find_library("cuDNN", cudnn_version_text, cudnn));

@@ -395,11 +395,12 @@ ConvPlan Dnn::make_plan(const ConvProblem& problem, const ConvPointers& pointers
       // Written under another driver; found anew below.
     }
   }
+  const auto start = std::chrono::steady_clock::now();
   const std::vector<ConvPlan> plans = graph.plans(kPlansTried, kWorkspace);
   if (plans.empty()) return {};
-  if (tune_seconds_ <= 0.0) return first_that_runs(plans, pointers);
-  const auto start = std::chrono::steady_clock::now();
-  const ConvPlan& best = fastest(plans, pointers);
+  // The choice is kept even without time to compare: engines differ in their last bits, and the next run is to have the
+  // same.
+  const ConvPlan& best = tune_seconds_ > 0.0 ? fastest(plans, pointers) : first_that_runs(plans, pointers);
   tune_seconds_ -= std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   try {
     file_.put(problem.text(), best.choice);

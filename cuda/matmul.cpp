@@ -61,11 +61,12 @@ CublasMatmul::CublasMatmul(Device device, cudaStream_t stream)
 
 // cuBLASLt's matrices are column-major, so that ours appear transposed: it is asked for y^T = b^T a^T, and its bias,
 // one number for each row of that, is ours for each column.
-CublasMatmul::Plan CublasMatmul::make_plan(const MatmulProblem& p) const {
+CublasMatmul::Plan CublasMatmul::make_plan(const MatmulProblem& p, const void* bias) const {
   const cudaDataType_t type = p.dtype == kFloat32 ? CUDA_R_32F : CUDA_R_16BF;
   const cublasComputeType_t compute = p.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
   Plan plan;
   plan.operation = operation(compute, p.transpose_b, p.transpose_a, p.bias);
+  if (p.bias) set(plan.operation.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);  // its alignment counts
   plan.first = p.transpose_b ? layout(type, p.k, p.n) : layout(type, p.n, p.k);
   plan.second = p.transpose_a ? layout(type, p.m, p.k) : layout(type, p.k, p.m);
   plan.result = layout(type, p.n, p.m);
@@ -83,7 +84,7 @@ void CublasMatmul::run(const MatmulProblem& p, const void* a, const void* b, con
   const Key key{p.m,    p.n,        p.k, p.transpose_a, p.transpose_b, p.bias, static_cast<int64_t>(p.dtype),
                 p.tf32, p.alignment};
   const Plan* plan = plans_.find(key);
-  if (plan == nullptr) plan = &plans_.put(key, make_plan(p));
+  if (plan == nullptr) plan = &plans_.put(key, make_plan(p, bias));
   const auto bytes = static_cast<int64_t>(plan->choice.workspaceSize);
   const Tensor workspace = bytes > 0 ? Tensor::empty({bytes}, kUInt8, device_) : Tensor();
   if (p.bias) set(plan->operation.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
@@ -110,7 +111,7 @@ void CudaBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, boo
             .bias = bias.defined(),
             .dtype = y.dtype(),
             .tf32 = uses_tf32(y),
-            .alignment = common_alignment({a, b, y})},
+            .alignment = common_alignment({a, b, offset, y})},
            a.raw(), b.raw(), bias.defined() ? offset.raw() : nullptr, y.raw());
 }
 

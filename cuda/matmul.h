@@ -38,7 +38,7 @@ class CublasMatmul {
     std::shared_ptr<cublasLtMatrixLayoutOpaque_t> first, second, result;
     cublasLtMatmulHeuristicResult_t choice = {};
   };
-  Plan make_plan(const MatmulProblem& problem) const;
+  Plan make_plan(const MatmulProblem& problem, const void* bias) const;
 
   Device device_;
   cudaStream_t stream_;

@@ -109,6 +109,20 @@ TEST(CudaDevices, SayWhatIsThereAndWhatIsMissing) {
   }
 }
 
+TEST(CudaDevices, KernelsRunWhereTheyWereBuiltFor) {
+  for (const char* built : {"90", "80-real,90", "90-virtual"}) {
+    EXPECT_TRUE(kernels_run_on(built, 9, 0)) << built;
+    EXPECT_TRUE(kernels_run_on(built, 12, 1)) << built;
+  }
+  EXPECT_FALSE(kernels_run_on("90", 8, 9));
+  EXPECT_FALSE(kernels_run_on("90-real", 10, 0));
+  EXPECT_TRUE(kernels_run_on("80-real,86-real,90", 8, 9));
+  EXPECT_FALSE(kernels_run_on("86-real,90", 8, 0));
+  EXPECT_TRUE(kernels_run_on("90a", 9, 0));
+  EXPECT_FALSE(kernels_run_on("90a", 10, 0));
+  EXPECT_TRUE(kernels_run_on("native", 8, 0));
+}
+
 TEST(CudaDevices, WithoutADriverTheErrorTellsWhatToInstall) {
   const std::vector<Component> all = cuda_components();
   if (named(all, "NVIDIA driver").problem.empty()) GTEST_SKIP() << "this machine has a driver and a GPU";
