@@ -1,6 +1,7 @@
 // `bareseg bench`: how fast the device is at what training consists of, with random numbers as input.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "apps/options.h"
@@ -21,7 +22,8 @@ struct BenchKernelsOptions {
 
 /// Times every hand-written kernel at the shapes of a training step of PiCIE (320x320 images, features [N, 80, 80,
 /// 128]) through the backend's interface, on caches that hold nothing of its arguments, and prints a table: median,
-/// bytes and products per second, percent of the copy bandwidth measured beside it. `make_timer` serves GPUs.
+/// bytes and products per second, percent of the rates of a copy and a large matrix product measured beside them.
+/// `make_timer` serves GPUs.
 /// @returns 0. @throws Error when the device is not to be had.
 int bench_kernels(const BenchKernelsOptions& options, const MakeTimer& make_timer);
 
@@ -39,7 +41,7 @@ struct BenchTrainingOptions {
 
 /// Times training steps of ResNet-FPN on one batch: forward, clustering loss with 27 classes, backward, Adam. Prints
 /// the median of three rounds, and with options.json writes them, every step's loss, the peak of tensor memory, and the
-/// seconds until the first step was done. `make_timer` serves GPUs.
+/// seconds from the program's start until the first step was done. `make_timer` serves GPUs.
 /// @returns 0. @throws Error when the device is not to be had or a loss is not finite.
 int bench_training(const BenchTrainingOptions& options, const MakeTimer& make_timer);
 
@@ -64,6 +66,8 @@ inline constexpr int kBenchRounds = 3;
 
 /// The timer of a device.
 std::unique_ptr<Timer> timer_for(Device device, const MakeTimer& make_timer);
+/// Writes `figures`, an object, with the device and its components, their versions among them, as JSON.
+void write_figures(const std::string& file, Device device, nlohmann::json figures);
 /// Middle value; `values` is not empty.
 double median(std::vector<double> values);
 

@@ -68,6 +68,24 @@ void add_fold(std::vector<BenchKernel>& list) {
        }});
 }
 
+// The first convolution, forward and its weights' gradient, of images of three channels and of four.
+void add_stem(std::vector<BenchKernel>& list) {
+  constexpr ConvOptions kStem{.stride = 2, .padding = 3};
+  for (const int64_t channels : {3, 4}) {
+    list.push_back({concat("stem/", channels), kBenchFloats, [=](const BenchSetup& s) -> BenchCase {
+                      const Tensor x = s.normal({s.batch, 320, 320, channels}), w = s.normal({64, 7, 7, channels});
+                      const Tensor dy = s.normal({s.batch, 160, 160, 64});
+                      Tensor y = s.empty(dy.shape()), dw = s.empty(w.shape(), kFloat32);
+                      const double products = 7.0 * 7.0 * 3.0 * static_cast<double>(y.count());
+                      return {concat(x.shape()), 2 * x.bytes() + y.bytes() + dy.bytes(), 2.0 * 2.0 * products,
+                              [=]() mutable {
+                                s.on().conv2d(x, w, {}, kStem, y);
+                                s.on().conv2d_backward_weight(dy, x, kStem, dw);
+                              }};
+                    }});
+  }
+}
+
 void add_pool(std::vector<BenchKernel>& list) {
   constexpr PoolOptions kPool{.kernel = 3, .stride = 2, .padding = 1};
   list.push_back({"max_pool", kBenchFloats, [=](const BenchSetup& s) -> BenchCase {
@@ -141,6 +159,7 @@ void add_crop(std::vector<BenchKernel>& list) {
 void add_layer_cases(std::vector<BenchKernel>& list) {
   for (const bool residual : {false, true}) add_norm(list, residual);
   add_fold(list);
+  add_stem(list);
   add_pool(list);
   add_channels(list);
   add_resize(list);

@@ -11,7 +11,6 @@
 #include "apps/picie_parts.h"
 #include "data/loader.h"
 #include "data/scenes.h"
-#include "engine/file.h"
 #include "engine/ops.h"
 
 namespace bareseg {
@@ -123,10 +122,12 @@ int bench_loading(const BenchLoadingOptions& options) {
       static_cast<long long>(kView), concat(device).c_str(), options.device.dtype.c_str(), views,
       100.0 * views / alone);
   if (!options.json.empty()) {
-    const nlohmann::json all = {
-        {"device", concat(device)}, {"dtype", options.device.dtype},   {"threads", threads},
-        {"images", options.images}, {"decoded_images_per_s", decoded}, {"views_images_per_s", loaded}};
-    write_file_atomically(options.json, all.dump(1) + '\n');
+    write_figures(options.json, device,
+                  {{"dtype", options.device.dtype},
+                   {"threads", threads},
+                   {"images", options.images},
+                   {"decoded_images_per_s", decoded},
+                   {"views_images_per_s", loaded}});
   }
   return 0;
 }

@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 """PyTorch on a GPU at the sizes of `bareseg bench`: training steps, a k-means iteration, two augmented views, the loss.
 
-Usage: torch_gpu.py [--only NAME,...] [--no-compile] [--json FILE]
+Usage: torch_gpu.py [--only NAME,...] [--variant PART] [--no-compile] [--json FILE]
 
-Names: training, kmeans, views, loss. Each is timed in the ways that people write it: float32 in NCHW, without and with
-TF32, as PiCIE's authors; channels_last with bfloat16 autocast; the latter through torch.compile. What is missing is
-skipped and said; without PyTorch or a GPU the exit code is 77.
+Names: training_DEPTH_SIDE_BATCH of three sizes, kmeans, views, loss. Each is timed in the ways that people write it:
+float32 in NCHW, without and with TF32, as PiCIE's authors; channels_last with bfloat16 autocast; the latter through
+torch.compile. A training's first_step_s counts from the program's start where its variant is the only one, else from
+its own. What is missing is skipped and said; without PyTorch or a GPU the exit code is 77.
 """
 import argparse
 import json
+import os
 import statistics
+import subprocess
 import sys
 import time
+from functools import partial
 
 try:
     import torch
@@ -24,17 +28,37 @@ CLASSES, DIMS, FEATURE_SIDE, VIEWS_BATCH, BASE, VIEW = 27, 128, 80, 128, 640, 32
 POINTS = VIEWS_BATCH * FEATURE_SIDE * FEATURE_SIDE
 TRAINING = ((18, 320, 128), (50, 320, 128), (18, 160, 8))
 rows = []
+json_file, wanted = None, ""
 
 
 def report(name, variant, ms, **more):
     rows.append({"name": name, "variant": variant, "ms": ms, **more})
     rest = "".join(f", {key} {value:.1f}" for key, value in more.items())
     print(f"{name:28} {variant:32} {ms:10.3f} ms{rest}", flush=True)
+    write_json()
 
 
 def skipped(name, variant, why):
     rows.append({"name": name, "variant": variant, "skipped": why})
     print(f"{name:28} {variant:32} skipped: {why}", flush=True)
+    write_json()
+
+
+def write_json():
+    """After each row: a time limit may end the program at any moment."""
+    if json_file:
+        with open(json_file, "w") as file:
+            json.dump({**about(), "rows": rows}, file, indent=1)
+
+
+def about():
+    nvidia_smi = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        driver = subprocess.run(nvidia_smi, capture_output=True, text=True).stdout.split("\n")[0]
+    except OSError:
+        driver = ""
+    return {"gpu": torch.cuda.get_device_name(), "driver": driver, "torch": torch.__version__,
+            "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
 
 
 def cold_ms(run, runs=30):
@@ -113,9 +137,16 @@ def resnet_fpn(depth):
     return ResNetFpn()
 
 
-def train(name, variant, size, layout, bf16, compile_mode):
+def seconds_since_start():
+    """Of this program, its imports included."""
+    with open("/proc/self/stat") as stat, open("/proc/uptime") as uptime:
+        ticks = int(stat.read().rsplit(")", 1)[1].split()[19])
+        return float(uptime.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def train(name, variant, size, layout, bf16, compile_mode, alone):
     depth, side, batch = size
-    begin = time.perf_counter()
+    begin = 0.0 if alone else seconds_since_start()
     torch.manual_seed(1)
     network = resnet_fpn(depth).cuda().to(memory_format=layout)
     x = torch.randn(batch, 3, side, side, device="cuda").contiguous(memory_format=layout)
@@ -140,27 +171,27 @@ def train(name, variant, size, layout, bf16, compile_mode):
 
     step()
     torch.cuda.synchronize()
-    first = time.perf_counter() - begin
+    first = seconds_since_start() - begin
     ms = step_ms(step)
     report(name, variant, ms, images_per_s=batch / ms * 1e3, first_step_s=first,
            peak_MB=torch.cuda.max_memory_allocated() * 1e-6)
 
 
-def bench_training(compiled):
-    for size in TRAINING:
-        name = "training/{}_{}_{}".format(*size)
-        variants = [
-            ("eager NCHW fp32", False, torch.contiguous_format, False, None),
-            ("eager NCHW TF32", True, torch.contiguous_format, False, None),
-            ("eager channels_last bf16", True, torch.channels_last, True, None),
-        ]
-        if compiled:
-            mode = "reduce-overhead" if size[2] < 32 else "max-autotune"
-            variants.append((f"compile {mode} bf16", True, torch.channels_last, True, mode))
-        for variant, tf32, layout, bf16, mode in variants:
-            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-            torch.backends.cudnn.benchmark = True
-            timed(name, variant, lambda v=variant: train(name, v, size, layout, bf16, mode))
+def bench_training(size, compiled):
+    name = "training/{}_{}_{}".format(*size)
+    variants = [
+        ("eager NCHW fp32", False, torch.contiguous_format, False, None),
+        ("eager NCHW TF32", True, torch.contiguous_format, False, None),
+        ("eager channels_last bf16", True, torch.channels_last, True, None),
+    ]
+    if compiled:
+        mode = "reduce-overhead" if size[2] < 32 else "max-autotune"
+        variants.append((f"compile {mode} bf16", True, torch.channels_last, True, mode))
+    variants = [v for v in variants if wanted in v[0]]
+    for variant, tf32, layout, bf16, mode in variants:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+        torch.backends.cudnn.benchmark = True
+        timed(name, variant, lambda: train(name, variant, size, layout, bf16, mode, len(variants) == 1))
 
 
 # ---- k-means ----
@@ -181,7 +212,7 @@ def lloyd(points, centroids):
 def bench_kmeans(compiled):
     torch.backends.cuda.matmul.allow_tf32 = True
     for clusters in (27, 1000):
-        name = f"kmeans_accumulate/{clusters}"
+        name = f"kmeans_iteration/{clusters}"
         for dtype in (torch.float32, torch.bfloat16):
             points = normalized(POINTS, DIMS, dtype=dtype)
             centroids = points[:clusters].float()
@@ -257,9 +288,11 @@ def bench_loss(compiled):
 
 
 def main():
-    benches = {"training": bench_training, "kmeans": bench_kmeans, "views": bench_views, "loss": bench_loss}
+    benches = {"training_{}_{}_{}".format(*size): partial(bench_training, size) for size in TRAINING}
+    benches |= {"kmeans": bench_kmeans, "views": bench_views, "loss": bench_loss}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="comma-separated: " + ", ".join(benches))
+    parser.add_argument("--variant", default="", help="of training, only variants whose names hold this")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out: it takes minutes")
     parser.add_argument("--json", help="file for the figures")
     options = parser.parse_args()
@@ -273,14 +306,11 @@ def main():
     compiled = not options.no_compile and hasattr(torch, "compile")
     if not compiled:
         print("torch.compile is left out")
-    print(f"PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}, {torch.cuda.get_device_name()}")
+    global json_file, wanted
+    json_file, wanted = options.json, options.variant
+    print(", ".join(f"{name} {value}" for name, value in about().items()))
     for name in names:
         benches[name](compiled)
-    if options.json:
-        about = {"torch": torch.__version__, "cudnn": torch.backends.cudnn.version(),
-                 "gpu": torch.cuda.get_device_name()}
-        with open(options.json, "w") as file:
-            json.dump({**about, "rows": rows}, file, indent=1)
 
 
 if __name__ == "__main__":
