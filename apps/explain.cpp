@@ -21,7 +21,7 @@ namespace bareseg {
 namespace fs = std::filesystem;
 namespace {
 
-// Undoes the normalisation of a network's input [1, S, S, 3].
+// Undoes the normalisation of a network's input [1, S, S, C].
 Image image_of(const Tensor& input) {
   const Tensor x = cast(input, kFloat32).to({});
   Image image{x.dim(2), x.dim(1), {}};

@@ -23,10 +23,14 @@ struct CropTaps {
 
 // Photographs have few sizes and come back in every pass: their taps are worked out once.
 const CropTaps& crop_taps(const CropAxisKey& key) {
-  constexpr size_t kMost = 4096;  // of some 10 KB each
+  constexpr size_t kMostNumbers = size_t{8} << 20;
   thread_local std::map<CropAxisKey, CropTaps> kept;
+  thread_local size_t kept_numbers = 0;
   if (const auto found = kept.find(key); found != kept.end()) return found->second;
-  if (kept.size() == kMost) kept.clear();
+  if (kept_numbers > kMostNumbers) {
+    kept.clear();
+    kept_numbers = 0;
+  }
   const pillow::Taps taps = pillow::resize_taps(key.in, key.out, key.begin, key.side);
   CropTaps& made = kept[key];
   made.taps = static_cast<int32_t>(taps.count);
@@ -36,6 +40,7 @@ const CropTaps& crop_taps(const CropAxisKey& key) {
       made.numbers.push_back(taps.weights[static_cast<size_t>(i * taps.count + t)]);
     }
   }
+  kept_numbers += made.numbers.size();
   return made;
 }
 

@@ -57,7 +57,8 @@ int64_t by_32(int64_t n, const Step& step) {
 }
 
 // Weighted sums in 16 bits: weights are split into an upper and a lower part, and one instruction multiplies pairs of
-// values with a pair of weights' parts and adds them up.
+// values with a pair of weights' parts and adds them up. Values are below 2^15, weights not negative and their sum at
+// most 2^kBits and a few units, so that a rounded sum is below 256.
 template <int kBits>  // of the weights
 class PairSums {
  public:
@@ -79,6 +80,7 @@ class PairSums {
 
  private:
   static constexpr int kLowBits = kBits / 2;
+  static_assert(kLowBits < 15);  // a whole weight, 2^kBits, has an upper part that 16 bits hold
   static constexpr uint32_t kLowMask = (1u << kLowBits) - 1;
   static __m256i pair(uint32_t first, uint32_t second) {
     return _mm256_set1_epi32(static_cast<int32_t>(second << 16 | first));

@@ -172,11 +172,11 @@ std::vector<std::byte> ZipFile::read(const std::string& name) {
 
 void ZipWriter::add(const std::string& name, std::span<const std::byte> bytes) {
   constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max(), kMostEntries = std::numeric_limits<uint16_t>::max();
-  constexpr uint64_t kHeaderBytes = 30, kExtraHeaderBytes = 4, kAlignment = 64;
+  constexpr uint64_t kHeaderBytes = 30, kExtraHeaderBytes = 4, kEntryAlignment = 64;
   BS_CHECK(name.size() < kMaxNameBytes && entries_.size() < kMostEntries, "cannot write ", file_.path().string(),
            ": a name of ", name.size(), " bytes, or more than ", kMostEntries, " entries");
   const uint64_t unpadded = position_ + kHeaderBytes + name.size() + kExtraHeaderBytes;
-  const uint64_t padding = (kAlignment - unpadded % kAlignment) % kAlignment;
+  const uint64_t padding = (kEntryAlignment - unpadded % kEntryAlignment) % kEntryAlignment;
   BS_CHECK(bytes.size() <= kMost && unpadded + padding + bytes.size() <= kMost, "cannot write ", file_.path().string(),
            ": more than 4 GiB, which its format cannot say");
   const auto size = static_cast<uint32_t>(bytes.size());

@@ -87,8 +87,8 @@ __global__ void __launch_bounds__(kThreads, kTileBlocks)
   const int32_t halo = p.blur ? pillow::kBoxPasses * (plan.box.radius + 1) : 0;
   const Range all_rows = {max(rows.begin - halo, 0), min(rows.end + halo, b.side)};
   const Range all_cols = {max(cols.begin - halo, 0) / 4 * 4, min(cols.end + halo, b.side)};
-  const Planes<SharedArray<uint8_t>, int32_t> picture = {dynamic_shared<uint8_t>(), tile.plane, tile.pitch,
-                                                         all_rows.begin, all_cols.begin};
+  const Planes<SharedArray<uint8_t>, int32_t> picture = {dynamic_shared<uint8_t>(0, 3 * tile.plane), tile.plane,
+                                                         tile.pitch, all_rows.begin, all_cols.begin};
   Planes<SharedArray<uint8_t>, int32_t> other = picture;
   other.data = dynamic_shared<uint8_t>(3 * tile.plane);
 
@@ -247,18 +247,14 @@ void normalize_images(Stream stream, const uint8_t* values, int64_t pixels, int6
   std::copy_n(kImageStd, 3, colours.deviation);
   constexpr int kWide = kPack<T>;
   const int64_t n = pixels * channels;
-  const auto run = [&](auto pack, auto kernel) {
-    launch(kernel, {ceil_div(n / pack(), kThreads), kThreads}, stream, values, colours, n, y);
+  const bool packs = n % kWide == 0 && aligned_for_packs(y) && (channels == 4 || aligned_for_packs(values));
+  const auto run = [&](auto kernel, int64_t threads) {
+    launch(kernel, {ceil_div(threads, kThreads), kThreads}, stream, values, colours, n, y);
   };
-  const std::integral_constant<int, kWide> wide;
-  const std::integral_constant<int, 1> single;
-  if (channels == 4) {
-    n % kWide == 0 && aligned_for_packs(y) ? run(wide, normalize_kernel<kWide, 4, T>)
-                                           : run(single, normalize_kernel<1, 4, T>);
-  } else {
-    n % kWide == 0 && aligned_for_packs(values) && aligned_for_packs(y) ? run(wide, normalize_kernel<kWide, 3, T>)
-                                                                        : run(single, normalize_kernel<1, 3, T>);
-  }
+  if (channels == 4)
+    packs ? run(normalize_kernel<kWide, 4, T>, n / kWide) : run(normalize_kernel<1, 4, T>, n);
+  else
+    packs ? run(normalize_kernel<kWide, 3, T>, n / kWide) : run(normalize_kernel<1, 3, T>, n);
 }
 
 template void normalize_images(Stream, const uint8_t*, int64_t, int64_t, float*);

@@ -324,7 +324,8 @@ __device__ __forceinline__ void store_outputs(const Outputs& o, int32_t out_side
   });
 }
 
-/// Pillow's resize along columns of what resize_rows() made, normalised.
+/// Pillow's resize along columns of what resize_rows() made, normalised. Sums of a fourth channel, which nobody wrote,
+/// are left out.
 template <int N, int kChannels, typename T, typename In>
 __device__ __forceinline__ void store_resized(const In& in, const AugmentBatch& b, const Outputs& o, bool flip,
                                               SharedArray<float> normal, T* y) {

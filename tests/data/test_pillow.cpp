@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
+#include <utility>
 
 #include "tests/data/golden_pillow.h"
 
@@ -102,6 +104,82 @@ TEST(Pillow, ResizeEqualsPillow) {
       EXPECT_EQ(got, expected) << golden::describe(r);
     }
   }
+}
+
+// The plain formula, tap by tap.
+std::vector<uint8_t> plain_resize(const std::vector<uint8_t>& in, int64_t height, int64_t width, int64_t channels,
+                                  int64_t out_height, int64_t out_width) {
+  const auto pass = [&](const std::vector<uint8_t>& from, int64_t outer, int64_t length, int64_t inner, int64_t out) {
+    if (length == out) return from;
+    const pillow::Taps taps = pillow::resize_taps(length, out, 0, out);
+    std::vector<uint8_t> to;
+    for (int64_t o = 0; o < outer; ++o) {
+      for (int64_t i = 0; i < out; ++i) {
+        for (int64_t k = 0; k < inner; ++k) {
+          int64_t sum = 1 << 21;
+          for (int64_t t = 0; t < taps.count; ++t) {
+            const int64_t at = (o * length + taps.first[static_cast<size_t>(i)] + t) * inner + k;
+            sum += int64_t{taps.weights[static_cast<size_t>(i * taps.count + t)]} * from[static_cast<size_t>(at)];
+          }
+          to.push_back(static_cast<uint8_t>(sum >> 22));
+        }
+      }
+    }
+    return to;
+  };
+  return pass(pass(in, height, width, channels, out_width), 1, height, out_width * channels, out_height);
+}
+
+std::vector<uint8_t> plain_blur(std::vector<uint8_t> plane, int64_t height, int64_t width, float radius) {
+  const pillow::Box box = pillow::blur_box(radius);
+  for (int pass = 0; pass < 2 * pillow::kBoxPasses; ++pass) {
+    const bool rows = pass < pillow::kBoxPasses;
+    std::vector<uint8_t> out;
+    for (int64_t y = 0; y < height; ++y) {
+      for (int64_t x = 0; x < width; ++x) {
+        uint64_t sum = 1u << 23;
+        for (int64_t t = -box.radius - 1; t <= box.radius + 1; ++t) {
+          const int64_t row = rows ? y : std::clamp<int64_t>(y + t, 0, height - 1);
+          const int64_t col = rows ? std::clamp<int64_t>(x + t, 0, width - 1) : x;
+          const bool outer = t < -box.radius || t > box.radius;
+          sum += uint64_t{outer ? box.outer : box.inner} * plane[static_cast<size_t>(row * width + col)];
+        }
+        out.push_back(static_cast<uint8_t>(sum >> 24));
+      }
+    }
+    plane = out;
+  }
+  return plane;
+}
+
+// Widths around those of a vector register, and images of one row or column: of buffers of their exact size, in a
+// thread whose own memory grows with them.
+TEST(Pillow, EveryWidthGivesThePlainSums) {
+  std::thread([] {
+    uint32_t number = 0;
+    for (const int64_t width : {1, 2, 31, 32, 33, 34, 63, 64, 65, 67, 129}) {
+      for (const int64_t height : {1, 3, 34}) {
+        for (const int64_t channels : {1, 3}) {
+          const uint32_t mask = ++number % 3 == 0 ? 0xF0 : 255;
+          const auto picture = golden::picture_of(number, width * height * channels, mask);
+          for (const auto& [h, w] : {std::pair(height, 2 * width + 1), std::pair(2 * height, (width + 1) / 2),
+                                     std::pair((height + 1) / 2, 33L), std::pair(height + 1, 66L)}) {
+            std::vector<uint8_t> got(static_cast<size_t>(h * w * channels));
+            pillow::resize_bilinear(picture.data(), height, width, channels, h, w, {.height = h, .width = w},
+                                    got.data());
+            EXPECT_EQ(got, plain_resize(picture, height, width, channels, h, w))
+                << height << " x " << width << " x " << channels << " to " << h << " x " << w;
+          }
+        }
+        const std::vector<uint8_t> picture = golden::picture_of(++number, width * height, 255);
+        for (const float radius : {0.1f, 0.8f, 1.4f, 1.6f, 2.5f, 3.0f}) {
+          std::vector<uint8_t> got = picture;
+          pillow::gaussian_blur(got.data(), height, width, radius);
+          EXPECT_EQ(got, plain_blur(picture, height, width, radius)) << height << " x " << width << ", " << radius;
+        }
+      }
+    }
+  }).join();
 }
 
 // Pillow's conversions as its C code has them (section 5.3), to the precision of each variable.

@@ -45,7 +45,8 @@ class Trained {
                          .flip_horizontal = i % 2 == 0,
                          .flip_vertical = false});
     }
-    return graph_.run({random_normal({batch, kEdge, kEdge, 3}, random(1), dtype, device_),
+    // With a fourth channel, as images come on a GPU.
+    return graph_.run({random_normal({batch, kEdge, kEdge, 4}, random(1), dtype, device_),
                        window_table(windows, kEdge, kEdge, device_),
                        Tensor::from(labels, {batch * kEdge * kEdge}, device_), Tensor()});
   }
