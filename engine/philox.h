@@ -1,5 +1,6 @@
 // Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): a pure function from a 64-bit key
-// and a 128-bit counter to four 32-bit words. Same numbers as cuRAND's curandStatePhilox4_32_10_t.
+// and a 128-bit counter to four 32-bit words. Same numbers as cuRAND's curandStatePhilox4_32_10_t,
+// whose device code the kernels do without: it has no twin for the host and the emulator.
 #pragma once
 
 #include <array>

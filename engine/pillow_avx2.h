@@ -1,5 +1,6 @@
 // The loops of Pillow's resize and blur that a compiler does not vectorise well, for x86. Each does the first outputs
 // of a row, says how many, and leaves the others to the plain loop beside its call: all of them on another processor.
+// out overlaps no input.
 #pragma once
 
 #include <cstdint>

@@ -56,7 +56,7 @@ class DeepLabV3 : public SegmentationNetwork {
   };
   explicit DeepLabV3(const Options& options, const ModuleOptions& module = {});
 
-  /// x float [N, H, W, 3], normalised RGB, in training N > 1. Returns [N, ceil(H / s), ceil(W / s), features()], s the
+  /// x as of SegmentationNetwork, in training N > 1. Returns [N, ceil(H / s), ceil(W / s), features()], s the
   /// output stride.
   Tensor forward(const Tensor& x) override;
   int64_t features() const override { return kFeatures; }

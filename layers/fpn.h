@@ -27,7 +27,7 @@ class ResNetFpn : public SegmentationNetwork {
   };
   explicit ResNetFpn(const Options& options, const ModuleOptions& module = {});
 
-  /// x float [N, H, W, 3], normalised RGB. Returns features [N, ceil(H / 4), ceil(W / 4), features()], not normalised.
+  /// x as of SegmentationNetwork. Returns features [N, ceil(H / 4), ceil(W / 4), features()], not normalised.
   Tensor forward(const Tensor& x) override { return decoder_.forward(backbone_.forward(x)); }
   int64_t features() const override { return features_; }
   ResNet& backbone() { return backbone_; }

@@ -33,7 +33,7 @@ class UNet : public SegmentationNetwork {
   };
   explicit UNet(const Options& options, const ModuleOptions& module = {});
 
-  /// x float [N, H, W, 3], normalised RGB, H and W of 16 at least. Returns [N, H, W, width].
+  /// x as of SegmentationNetwork, H and W of 16 at least. Returns [N, H, W, width].
   Tensor forward(const Tensor& x) override;
   int64_t features() const override { return features_; }
   Device device() const override { return device_; }
