@@ -1,6 +1,7 @@
 #include "cuda/kernels/augment.h"
 
 #include <map>
+#include <tuple>
 #include <vector>
 
 #include "cuda/kernel_backend.h"
@@ -13,7 +14,9 @@ namespace {
 // An axis that is resized: outputs [begin, begin + side) of `out`, from `in`.
 struct CropAxisKey {
   int64_t in, out, begin, side;
-  auto operator<=>(const CropAxisKey&) const = default;
+  friend bool operator<(const CropAxisKey& a, const CropAxisKey& b) {
+    return std::tie(a.in, a.out, a.begin, a.side) < std::tie(b.in, b.out, b.begin, b.side);
+  }
 };
 
 struct CropTaps {
