@@ -69,14 +69,14 @@ DnnConv make_conv(CpuBackend::Dnn::Pass pass, const ConvDescs& d, const Memory::
   switch (pass) {
     case CpuBackend::Dnn::Pass::forward:
       conv.primitive = dnnl::convolution_forward(forward);
-      conv.packed_w = Memory(forward.weights_desc(), engine);
+      conv.packed_w = handle(forward.weights_desc(), engine);
       break;
     case CpuBackend::Dnn::Pass::backward_data: {
       const dnnl::convolution_backward_data::primitive_desc desc(
           {dnnl::algorithm::convolution_direct, d.x, d.w, d.y, d.strides, d.dilation, d.padding, d.padding}, engine,
           forward);
       conv.primitive = dnnl::convolution_backward_data(desc);
-      conv.packed_w = Memory(desc.weights_desc(), engine);
+      conv.packed_w = handle(desc.weights_desc(), engine);
       break;
     }
     case CpuBackend::Dnn::Pass::backward_weight: {
@@ -86,7 +86,7 @@ DnnConv make_conv(CpuBackend::Dnn::Pass pass, const ConvDescs& d, const Memory::
           {dnnl::algorithm::convolution_direct, d.x, w, d.y, d.strides, d.dilation, d.padding, d.padding}, engine,
           forward);
       conv.primitive = dnnl::convolution_backward_weights(desc);
-      conv.packed_w = Memory(desc.diff_weights_desc(), engine);
+      conv.packed_w = handle(desc.diff_weights_desc(), engine);
       conv.reorder = dnnl::reorder(conv.packed_w, conv.w);
       return conv;
     }
@@ -113,14 +113,21 @@ DnnConv& CpuBackend::Dnn::conv(Pass pass, const Shape& x, const Shape& w, const 
                           w.dim(2), o.stride, o.padding, o.dilation, o.groups, after.bias, static_cast<int64_t>(dtype),
                           after.residual, after.relu});
   const auto found = convs_.find(key);
-  if (found != convs_.end()) return found->second;
+  if (found != convs_.end()) return with_memory(found->second);
   try {
     const DType ours = pass == Pass::backward_weight ? kFloat32 : dtype;
     DnnConv conv = make_conv(pass, describe(x, w, y, after, o, dtype), weights(w, o.groups, ours, true), engine);
-    return convs_.emplace(key, std::move(conv)).first->second;
+    return with_memory(convs_.emplace(key, std::move(conv)).first->second);
   } catch (const dnnl::error& error) {
     fail_at(__FILE__, __LINE__, "conv2d: oneDNN refuses ", dtype, " x ", x, " with w ", w, ": ", error.what());
   }
+}
+
+DnnConv& CpuBackend::Dnn::with_memory(DnnConv& conv) {
+  const auto bytes = static_cast<int64_t>(conv.packed_w.get_desc().get_size());
+  if (!packed_.defined() || packed_.count() < bytes) packed_ = Tensor::empty({bytes}, kUInt8);
+  conv.packed_w.set_data_handle(packed_.raw());
+  return conv;
 }
 
 DnnMatmul& CpuBackend::Dnn::matmul(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, bool bias,

@@ -16,7 +16,7 @@ namespace bareseg {
 struct DnnConv {
   dnnl::primitive primitive;
   dnnl::reorder reorder;
-  dnnl::memory x, w, packed_w, bias, y;  // handles are set before each run; packed_w owns its memory
+  dnnl::memory x, w, packed_w, bias, y;  // handles are set before each run, packed_w's by Dnn::conv()
 };
 
 struct DnnMatmul {
@@ -33,7 +33,8 @@ struct CpuBackend::Dnn {
   using Key = std::array<int64_t, 18>;
 
   Dnn();
-  /// The primitive of one pass, made on first use. Shapes are NHWC, weights' [O, K, K, I / groups].
+  /// The primitive of one pass, made on first use. Shapes are NHWC, weights' [O, K, K, I / groups]. Its packed_w lies
+  /// in memory that all primitives share, since each run packs anew.
   DnnConv& conv(Pass pass, const Shape& x, const Shape& w, const Shape& y, const After& after, const ConvOptions& o,
                 DType dtype);
   DnnMatmul& matmul(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, bool bias, DType dtype);
@@ -44,7 +45,10 @@ struct CpuBackend::Dnn {
   dnnl::stream stream{engine};
 
  private:
+  DnnConv& with_memory(DnnConv& conv);
+
   bool bf16_;
+  Tensor packed_;
   std::map<Key, DnnConv> convs_;
   std::map<Key, DnnMatmul> matmuls_;
 };

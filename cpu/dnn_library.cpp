@@ -62,6 +62,11 @@ dnnl_status_t dnnl_memory_desc_init_by_tag(dnnl_memory_desc_t* memory_desc, int 
   return call(memory_desc, ndims, dims, data_type, tag);
 }
 
+size_t dnnl_memory_desc_get_size(const dnnl_memory_desc_t* memory_desc) {
+  static const auto call = entry<decltype(dnnl_memory_desc_get_size)>("dnnl_memory_desc_get_size");
+  return call(memory_desc);
+}
+
 dnnl_status_t dnnl_memory_create(dnnl_memory_t* memory, const dnnl_memory_desc_t* memory_desc, dnnl_engine_t engine,
                                  void* handle) {
   static const auto call = entry<decltype(dnnl_memory_create)>("dnnl_memory_create");
