@@ -62,7 +62,8 @@ enum class Split { train, val };  // val: what is scored
 ///               classes, everything else is ignored
 ///   intel       seg_train/seg_train/CLASS and seg_test/seg_test/CLASS, or the same with one level less; no label maps,
 ///               the folders are classes of whole images
-/// Labels are used where every split has a label folder; images of kinds that can have labels are read as stored.
+/// Labels are used where every split has a label folder. Images of kinds that can have labels are read as stored, those
+/// of "folder" without a label folder as their EXIF record says.
 struct DatasetOptions {
   std::string kind = "scenes";
   std::filesystem::path root = {};  // unused by scenes
@@ -74,6 +75,7 @@ struct DatasetOptions {
   int64_t scene_size = 160;         // scenes: side in pixels
   uint64_t seed = 1;                // scenes: what is rendered
   int64_t classes = 0;              // cityscapes and coco-stuff: how many; 0: 27
+  bool labels = true;               // false: label maps are not looked for, and may be missing or incomplete
 };
 
 /// All of the above.

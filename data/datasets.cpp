@@ -271,6 +271,10 @@ std::unique_ptr<Dataset> open_dataset(const DatasetOptions& options, Split split
   std::vector<PairFolder> folders;
   for (const std::string& name : splits) folders.push_back(layout.folder(root, name));
   drop_missing_labels(folders);
+  const bool have_labels = !folders.front().labels.empty();
+  if (!options.labels) {
+    for (PairFolder& folder : folders) folder.labels.clear();
+  }
   std::vector<FilePair> pairs = find_pairs(options, layout, root, splits, folders);
   if (options.kind == "cityscapes") {
     for (FilePair& pair : pairs) pair.id = fs::path(pair.id).filename().string();  // it names the city already
@@ -279,9 +283,9 @@ std::unique_ptr<Dataset> open_dataset(const DatasetOptions& options, Split split
     return std::make_unique<FileDataset>(std::move(pairs), ClassTable(), Orientation::exif,
                                          options.kind == "intel" ? ImageClasses::by_folder : ImageClasses::none);
   }
-  const bool labelled = !folders.front().labels.empty();
-  return std::make_unique<FileDataset>(std::move(pairs), labelled ? layout.classes(root, count) : ClassTable(),
-                                       Orientation::stored);
+  return std::make_unique<FileDataset>(
+      std::move(pairs), have_labels && options.labels ? layout.classes(root, count) : ClassTable(),
+      have_labels || options.kind != "folder" ? Orientation::stored : Orientation::exif);
 }
 
 }  // namespace bareseg

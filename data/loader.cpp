@@ -181,6 +181,7 @@ void Loader::Impl::fill() {
     batch.indexes.assign(order.begin() + static_cast<std::ptrdiff_t>(position),
                          order.begin() + static_cast<std::ptrdiff_t>(end));
     const int64_t count = static_cast<int64_t>(end - position);
+    batch.number = static_cast<int64_t>(position) / batch_size;
     pending->pass = pass;
     if (options.native)
       pending->natives.resize(end - position);
@@ -415,6 +416,8 @@ void Loader::start(std::vector<int64_t> order, int64_t batch, uint64_t pass) {
   impl_->start(std::move(order), batch > 0 ? batch : impl_->options.batch, pass);
 }
 bool Loader::next(Batch& batch) { return impl_->next(batch); }
+
+int64_t Loader::batch() const { return impl_->options.batch; }
 
 int64_t Loader::skipped() const {
   const std::lock_guard lock(impl_->mutex);

@@ -35,6 +35,7 @@ struct Batch {
   std::vector<SourceImage> sources;  // of native images: where each lies, and its base crop
   Tensor labels;  // uint8 [B, label_side, label_side]; undefined when label_side is 0; or [B, height, width]
   std::vector<int64_t> indexes;  // the B images' numbers in the data set
+  int64_t number = 0;            // of the batch in its pass, those counted that were passed over
 
   int64_t size() const { return std::ssize(indexes); }
 };
@@ -67,6 +68,8 @@ class Loader {
   /// always. Either ends the pass.
   bool next(Batch& batch);
 
+  /// Images of a batch, as the options say.
+  int64_t batch() const;
   /// Distinct unreadable images so far.
   int64_t skipped() const;
   /// Bytes of decoded crops kept in memory; at most options.cache_bytes.

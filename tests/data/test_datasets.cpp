@@ -214,8 +214,25 @@ TEST_F(Layouts, ImagesOfAnyTreeAreTurnedByExif) {
   EXPECT_EQ(data->image(0).height, 3);
   EXPECT_EQ(data->image(2).width, 4);
   EXPECT_EQ(data->image(2).height, 8);
+}
+
+// Turned without label maps; as stored with them, whether they are wanted or not.
+TEST_F(Layouts, FoldersAreTurnedByExifWhereNothingIsLabelled) {
   put_file(root_ / "images/train/x.jpg", encode_jpeg(drawn_picture(8, 4), {.orientation = 6}));
+  EXPECT_EQ(open_dataset({.kind = "folder", .root = root_}, Split::train)->image(0).width, 4);
+  put_labels(root_ / "labels/train/x.png", 8, 4, {0});
+  EXPECT_EQ(open_dataset({.kind = "folder", .root = root_, .labels = false}, Split::train)->image(0).width, 8);
+  put_classes();
   EXPECT_EQ(open_dataset({.kind = "folder", .root = root_}, Split::train)->image(0).width, 8);
+}
+
+TEST_F(Layouts, ImagesAloneNeedNeitherLabelsNorClasses) {
+  put_split("val");
+  fs::remove(root_ / "labels/val/b.png");  // and there is no classes.txt
+  const auto data = open_dataset({.kind = "folder", .root = root_, .labels = false}, Split::val);
+  EXPECT_EQ(names_of(*data), (Ids{"a", "b", "c"}));
+  EXPECT_FALSE(data->has_labels());
+  EXPECT_TRUE(data->classes().empty());
 }
 
 TEST_F(Layouts, CocoStuffReadsCuratedLists) {
