@@ -1,6 +1,8 @@
 #include "apps/cluster_options.h"
 
 #include <CLI/CLI.hpp>
+#include <limits>
+#include <utility>
 
 #include "apps/cluster_trainer.h"
 
@@ -98,7 +100,11 @@ AugmentConfig ClusterOptions::augment() const {
 void ClusterOptions::check() const {
   BS_CHECK(res1 % 4 == 0, "--res1: must be a multiple of 4, the stride of the features, got ", res1);
   BS_CHECK(res2 >= res1, "--res2: must be at least --res1 (", res1, "), got ", res2);
-  BS_CHECK(batch_train >= 2 || res1 > 32, "--batch-train: batch norm needs more than one value per channel");
+  for (const auto& [option, batch] :
+       {std::pair("--batch-train", batch_train), std::pair("--batch-cluster", batch_cluster)}) {
+    BS_CHECK(batch >= 2 || res1 > 32, option, ": batch norm needs more than one value per channel");
+  }
+  BS_CHECK(seed <= std::numeric_limits<uint32_t>::max(), "--seed: must fit 32 bits, got ", seed);
   augment();
 }
 

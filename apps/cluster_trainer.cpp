@@ -31,13 +31,20 @@ ClusterTrainer::ClusterTrainer(const ClusterOptions& options, const std::string&
       run_(options.resume.empty() ? options.out : options.resume, config, !options.resume.empty(), options.tensorboard),
       first_view_(options.scores_apart() ? 1 : 0) {
   install_signal_handlers();
-  open_data();
-  open_network();
+  try {
+    open_data();
+    open_network();
+  } catch (...) {
+    if (options_.resume.empty()) forget_run(run_);
+    throw;
+  }
   if (!options_.resume.empty()) restore();
 }
 
 void ClusterTrainer::open_data() {
-  train_data_ = open_dataset(options_.data, Split::train);
+  DatasetOptions images = options_.data;
+  images.labels = false;  // the method learns from images alone
+  train_data_ = open_dataset(images, Split::train);
   log_info(concat("training on ", train_data_->size(), " images (", options_.data.kind, ")"));
   LoaderOptions load = options_.load.loader(options_.batch_cluster, options_.res2);
   load.native = device_.type == Device::Type::cuda && load.disk_cache.empty();  // a GPU has time for the resize
@@ -111,7 +118,13 @@ bool ClusterTrainer::epoch() {
     const PhaseTimer timer("train", seconds_);
     if (!train()) return false;
   }
-  finish_epoch();
+  try {
+    finish_epoch();
+  } catch (const ExitError& error) {
+    if (error.code != kExitInterrupted) throw;
+    save(run_.last());  // all steps of the epoch are done
+    return false;
+  }
   return true;
 }
 
@@ -156,6 +169,7 @@ void ClusterTrainer::cluster(int view) {
     kmeans.add(f.view({f.count() / f.dim(-1), f.dim(-1)}));
     progress.update(done += batch.size());
   }
+  kmeans.finish();
   const auto at = static_cast<size_t>(view);
   classifier(view).weight = kmeans.centroids();
   kmeans_loss_[at] = kmeans.loss();
@@ -227,15 +241,17 @@ bool ClusterTrainer::train() {
   train_loader_->start(order, options_.batch_train);
   step_graph_ = std::make_unique<StepGraph>(
       device_, [this](const std::vector<Tensor>& inputs) { return step_on_device(inputs); }, options_.cuda_graph);
+  const int64_t before = steps_;
   const bool whole = train_batches(
       *train_loader_, concat("epoch ", epoch_, " training"), std::ssize(order), options_.save_minutes,
       [&](const Batch& batch) {
         step(batch);
-        ++steps_;
+        steps_ = before + batch.number + 1;  // of the order, whatever of it could be read
         if (std::ssize(pending_) >= options_.log_every) read_pending();
       },
       [&] {
         read_pending();
+        check_weights(segmenter_.network->state(), epoch_);
         save(run_.last());
       });
   if (!whole) return false;

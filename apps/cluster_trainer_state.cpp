@@ -34,6 +34,7 @@ Tensor take(CheckpointExtra& extra, const std::string& name, const Shape& shape,
 }  // namespace
 
 void ClusterTrainer::finish_epoch() {
+  check_weights(segmenter_.network->state(), epoch_);
   const double images = std::max(losses_.images, 1.0);
   nlohmann::json line = {{"epoch", epoch_},         {"loss", losses_.total / images},
                          {"lr", optimizer_->lr()},  {"kmeans_loss", kmeans_loss_},
@@ -54,8 +55,9 @@ void ClusterTrainer::finish_epoch() {
   line["images_per_second"] = losses_.images / std::max(seconds_["train"], 1e-9);
   line["peak_tensor_bytes"] = allocator(device_).use().peak;
   line["peak_resident_bytes"] = peak_resident_bytes();
+  const int64_t skipped = train_loader_->skipped();
   log_info(concat("epoch ", epoch_, ": loss ", fixed(losses_.total / images, 4), parts_text, scores_text, ", ",
-                  fixed(total, 1), " s"));
+                  fixed(total, 1), " s", skipped > 0 ? concat(", ", skipped, " images could not be read") : ""));
   if (options_.tensorboard) {
     run_.pictures(epoch_, sample_pictures(segmenter_, val_data_ != nullptr ? *val_data_ : *train_data_, dtype_));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/run.h"
+#include "apps/training.h"
 #include "data/picture.h"
 
 namespace bareseg {
@@ -77,6 +78,7 @@ class Scoring {
       matrices_[c].add(truth, Tensor::from(map.clusters, truth.shape()));
     }
     ++images_;
+    stop_when_asked();
   }
 
   SegmentationNetwork& network_;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "apps/training.h"
 #include "engine/augment.h"
 #include "engine/ops.h"
 #include "engine/safetensors.h"
@@ -162,6 +163,7 @@ std::vector<Histogram> evaluate(SegmentationNetwork& network, const std::vector<
     for (size_t i = 0; i < classifiers.size(); ++i) {
       matrices[i].add(truth, segment(features, classifiers[i], truth.dim(1), truth.dim(2)));
     }
+    stop_when_asked();
   }
   std::vector<Histogram> histograms;
   for (const ConfusionMatrix& matrix : matrices) histograms.push_back(matrix.histogram());

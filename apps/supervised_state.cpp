@@ -9,6 +9,7 @@
 namespace bareseg {
 
 void SupervisedTrainer::finish_epoch() {
+  check_weights(segmenter_.network->state(), epoch_);
   const double loss = losses_.total / std::max(losses_.images, 1.0);
   nlohmann::json line = {
       {"epoch", epoch_}, {"loss", loss}, {"lr", optimizer_->lr()}, {"skipped_images", train_loader_->skipped()}};
@@ -35,7 +36,9 @@ void SupervisedTrainer::finish_epoch() {
   line["images_per_second"] = losses_.images / std::max(seconds_["train"], 1e-9);
   line["peak_tensor_bytes"] = allocator(device_).use().peak;
   line["peak_resident_bytes"] = peak_resident_bytes();
-  log_info(concat(text, ", ", fixed(total, 1), " s"));
+  const int64_t skipped = train_loader_->skipped();
+  log_info(
+      concat(text, ", ", fixed(total, 1), " s", skipped > 0 ? concat(", ", skipped, " images could not be read") : ""));
   if (options_.tensorboard) {
     run_.pictures(epoch_, sample_pictures(segmenter_, val_data_ != nullptr ? *val_data_ : *train_data_, dtype_));
   }

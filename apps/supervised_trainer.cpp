@@ -23,9 +23,14 @@ SupervisedTrainer::SupervisedTrainer(const SupervisedOptions& options, const std
       run_(options.resume.empty() ? options.out : options.resume, config, !options.resume.empty(),
            options.tensorboard) {
   install_signal_handlers();
-  open_data();
-  open_network();
-  open_optimizer();
+  try {
+    open_data();
+    open_network();
+    open_optimizer();
+  } catch (...) {
+    if (options_.resume.empty()) forget_run(run_);
+    throw;
+  }
   if (!options_.resume.empty()) restore();
 }
 
@@ -119,7 +124,13 @@ int SupervisedTrainer::run() {
         return kExitInterrupted;
       }
     }
-    finish_epoch();
+    try {
+      finish_epoch();
+    } catch (const ExitError& error) {
+      if (error.code != kExitInterrupted) throw;
+      save(run_.last());  // all steps of the epoch are done
+      return kExitInterrupted;
+    }
   }
   log_info(concat("done: ", run_.last().string()));
   return 0;
@@ -129,17 +140,20 @@ bool SupervisedTrainer::train() {
   const auto pass = static_cast<uint64_t>(epoch_);
   std::vector<int64_t> order = Random(options_.seed, Draws::permutation, pass).permutation(train_data_->size());
   order.resize(static_cast<size_t>(steps_per_epoch() * options_.batch));
-  order.erase(order.begin(), order.begin() + steps_ * options_.batch);
+  const int64_t before = steps_;
+  order.erase(order.begin(), order.begin() + before * options_.batch);
   train_loader_->start(order, 0, pass);
   const bool whole = train_batches(
       *train_loader_, concat("epoch ", epoch_, " training"), std::ssize(order), options_.save_minutes,
       [&](const Batch& batch) {
+        steps_ = before + batch.number;  // of the order, whatever of it could be read
         step(batch);
         ++steps_;
         if (std::ssize(pending_) >= options_.log_every) read_pending();
       },
       [&] {
         read_pending();
+        check_weights(segmenter_.network->state(), epoch_);
         save(run_.last());
       });
   if (!whole) return false;

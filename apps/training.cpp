@@ -1,13 +1,16 @@
 #include "apps/training.h"
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <numeric>
 
 #include <sys/resource.h>
 
-#include "apps/run.h"
+#include "engine/autograd.h"
 #include "engine/error.h"
+#include "engine/ops.h"
 
 namespace bareseg {
 
@@ -31,6 +34,28 @@ int64_t peak_resident_bytes() {
   rusage use = {};
   getrusage(RUSAGE_SELF, &use);
   return static_cast<int64_t>(use.ru_maxrss) * 1024;
+}
+
+void stop_when_asked() {
+  if (stop_signal() != 0) throw ExitError{kExitInterrupted, "stopped by a signal"};
+}
+
+void check_weights(const StateDict& state, int64_t epoch) {
+  const NoGrad no_grad;
+  for (const StateEntry& entry : state) {
+    const Tensor& t = entry.tensor;
+    if (t.dtype() != kFloat32 || t.count() == 0) continue;
+    if (std::isfinite(mse_loss(t.detach(), Tensor::zeros(t.shape(), kFloat32, t.device())).item())) continue;
+    throw ExitError{kExitDiverged, concat("training diverged in epoch ", epoch, ": the weights ", entry.name,
+                                          " are no finite numbers or beyond 1e19; the last checkpoint is untouched. "
+                                          "Try a lower --lr")};
+  }
+}
+
+void forget_run(const Run& run) {
+  std::error_code ignored;  // what cannot be removed stays, and the error that led here is told
+  for (const char* file : {"config.toml", "log.txt"}) std::filesystem::remove(run.folder() / file, ignored);
+  std::filesystem::remove(run.folder(), ignored);  // if nothing else is in it
 }
 
 bool train_batches(Loader& loader, const std::string& title, int64_t images, double save_minutes,

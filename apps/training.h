@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "apps/run.h"
 #include "data/loader.h"
+#include "engine/state_dict.h"
 #include "engine/step_graph.h"
 #include "engine/tensor.h"
 #include "engine/trace.h"
@@ -36,6 +38,16 @@ double metadata_real(const std::map<std::string, std::string>& metadata, const s
 
 /// The most memory that this process has held.
 int64_t peak_resident_bytes();
+
+/// @throws ExitError with kExitInterrupted after a signal.
+void stop_when_asked();
+
+/// @throws ExitError with kExitDiverged, naming the epoch, where a weight is no finite number or so large (1e19) that
+/// its square is none. For what a checkpoint is about to hold.
+void check_weights(const StateDict& state, int64_t epoch);
+
+/// Removes what a run that never began has left in its folder, so that the corrected command may use it.
+void forget_run(const Run& run);
 
 /// Calls `step` with every batch of an epoch's training, and `save` every so many minutes. After a signal it saves, and
 /// returns false.

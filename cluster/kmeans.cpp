@@ -131,6 +131,11 @@ void MiniBatchKMeans::process(const Tensor& points) {
   counter_ = first_ - options_.num_batches;
 }
 
+void MiniBatchKMeans::finish() {
+  BS_CHECK(added_ > 0, "clustering: no image could be read");
+  if (groups_ == 0) process(buffer_.rows(0, buffered_rows_));
+}
+
 void MiniBatchKMeans::move_centroids(const Tensor& points) {
   const Pass pass = accumulate(points, centroids_);
   std::vector<float> centroids = centroids_.to_vector<float>();

@@ -72,6 +72,10 @@ class MiniBatchKMeans {
   ///         as kmeans() does.
   void add(const Tensor& batch);
 
+  /// No more batches will come, fewer than were promised where some could not be read: an incomplete first group is
+  /// clustered as it is. @throws Error when nothing was added, and as kmeans() does.
+  void finish();
+
   bool ready() const { return centroids_.defined(); }
   /// float32 [K, D]. Throws Error before the first group is complete, as the next three do.
   const Tensor& centroids() const;

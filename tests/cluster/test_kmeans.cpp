@@ -262,6 +262,26 @@ TEST_P(MiniBatchTest, GroupsOfSeveralBatchesUseOneAssignment) {
   EXPECT_EQ(whole.loss(), parts.loss());
 }
 
+// Fewer batches than promised: the first group as far as it came; a complete one stays as it is.
+TEST_P(MiniBatchTest, FinishesAnIncompleteFirstGroup) {
+  const MiniBatchKMeansOptions three{.kmeans = {.clusters = 2, .iterations = 2}, .init_batches = 3};
+  MiniBatchKMeansOptions two = three;
+  two.init_batches = 2;
+  MiniBatchKMeans cut(three, 5), whole(two, 2), empty(three, 5);
+  for (uint64_t i = 0; i < 2; ++i) {
+    cut.add(normal_points(10, 3, 60 + i));
+    whole.add(normal_points(10, 3, 60 + i));
+  }
+  EXPECT_FALSE(cut.ready());
+  cut.finish();
+  const std::vector<float> centroids = floats(whole.centroids());
+  EXPECT_EQ(floats(cut.centroids()), centroids);
+  EXPECT_EQ(cut.loss(), whole.loss());
+  whole.finish();
+  EXPECT_EQ(floats(whole.centroids()), centroids);
+  EXPECT_ERROR(empty.finish(), "no image could be read");
+}
+
 TEST_P(MiniBatchTest, Errors) {
   EXPECT_ERROR(MiniBatchKMeans({.init_batches = 0}, 3), "must be positive, got 0, 1 and 3");
   EXPECT_ERROR(MiniBatchKMeans({}, 0), "and 0");
