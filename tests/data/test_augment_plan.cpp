@@ -127,6 +127,29 @@ TEST(EpochPlan, FixturesOfTheAuthors) {
   EXPECT_FALSE(image.flip_horizontal);
 }
 
+// The draw at construction, which a plan passes over: its NumPy stream in the order of section 5.2.
+TEST(EpochPlan, FixturesOfTheDrawAtConstruction) {
+  constexpr int64_t kImages = 49629;
+  NumpyRandom np(1);
+  // The draws of one array, of which the value of image 0 is returned.
+  const auto first_of = [&](double low) {
+    const double first = np.uniform(low, 1.0);
+    for (int64_t i = 1; i < kImages; ++i) np.random();
+    return first;
+  };
+  np.permutation(kImages);
+  // Decisions of each view: brightness, contrast, saturation, hue, grey, blur.
+  for (int array = 0; array < 12; ++array) first_of(0.0);
+  EXPECT_NEAR(first_of(0.0), 0.73633417, 5.1e-9);  // horizontal flip
+  first_of(0.0);                                   // vertical flip
+  EXPECT_NEAR(first_of(0.5), 0.77525831, 5.1e-9);  // scale of the crop
+  EXPECT_NEAR(np.random(), 0.03847619, 5.1e-9);    // its position: row, column, then those of the other images
+  EXPECT_NEAR(np.random(), 0.29339566, 5.1e-9);
+  for (int64_t i = 2; i < 2 * kImages; ++i) np.random();
+  // Epoch 0 goes on where construction ends.
+  EXPECT_EQ(np.permutation(kImages), EpochPlan({}, 1, kImages, 0).permutation());
+}
+
 TEST(EpochPlan, ParametersFollowTheDecisions) {
   const EpochPlan plan({}, 1, 49629, 0);
   const AugmentParams one = plan.params(0, 0, 640), two = plan.params(0, 1, 640);

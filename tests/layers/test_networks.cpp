@@ -1,9 +1,10 @@
-// DeepLabV3 and U-Net against PyTorch: golden/make_networks.py made the numbers and says how.
+// DeepLabV3 and U-Net against PyTorch: golden/make_networks.py made the numbers and says how. PiCIE's network: sizes.
 #include <fstream>
 #include <map>
 #include <sstream>
 
 #include "layers/deeplab.h"
+#include "layers/fpn.h"
 #include "layers/unet.h"
 #include "tests/devices.h"
 #include "tests/layers/hashed.h"
@@ -113,6 +114,42 @@ TEST(Networks, ParameterCounts) {
   // The auxiliary head of the published weights makes it 42,004,074: a 3x3 convolution of 1024 channels, its norm and
   // 21 classes.
   EXPECT_EQ(of_deeplab + 9 * 1024 * 256 + 2 * 256 + 21 * 256 + 21, 42004074);
+}
+
+// PiCIE sections 3.4 and 4.
+TEST(Networks, CountsOfPicie) {
+  struct Case {
+    int depth;
+    int64_t features, backbone, decoder, all;
+    size_t convs, entries;
+  };
+  for (const Case& c :
+       {Case{18, 128, 11176512, 123392, 11299904, 20, 128}, Case{50, 256, 23508032, 984064, 24492096, 53, 326}}) {
+    SCOPED_TRACE(c.depth);
+    ResNetFpn network({.depth = c.depth});
+    EXPECT_EQ(network.features(), c.features);
+    EXPECT_EQ(parameter_count(network), c.all);
+    EXPECT_EQ(parameter_count(network.backbone()), c.backbone);
+    EXPECT_EQ(network.state().size(), c.entries);
+    std::vector<std::string> decoder;
+    int64_t of_decoder = 0;
+    size_t convs = 0, tracked = 0;
+    for (const StateEntry& entry : network.state()) {
+      const bool in_decoder = entry.name.starts_with("decoder.");
+      convs += !in_decoder && entry.tensor.shape().rank() == 4;
+      tracked += entry.name.ends_with("num_batches_tracked");
+      if (!in_decoder) continue;
+      decoder.push_back(entry.name);
+      of_decoder += entry.tensor.count();
+    }
+    EXPECT_EQ(of_decoder, c.decoder);
+    EXPECT_EQ(convs, c.convs);
+    EXPECT_EQ(tracked, c.convs);  // a batch norm, of five entries, after each convolution
+    EXPECT_EQ(decoder, (std::vector<std::string>{"decoder.layer4.weight", "decoder.layer4.bias",  //
+                                                 "decoder.layer3.weight", "decoder.layer3.bias",  //
+                                                 "decoder.layer2.weight", "decoder.layer2.bias",  //
+                                                 "decoder.layer1.weight", "decoder.layer1.bias"}));
+  }
 }
 
 TEST(Networks, NamesOfDeepLabAreTorchvisions) {
