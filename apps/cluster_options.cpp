@@ -66,6 +66,7 @@ void ClusterOptions::declare(CLI::App& app) {
         ->group("Training");
   }
   app.add_flag("--cuda-graph,!--no-cuda-graph", cuda_graph, "cuda: start a step's kernels as one graph (the default)")
+      ->default_str(cuda_graph ? "true" : "false")  // for the run's config.toml
       ->group("Training");
   add("--repeats", repeats, "fresh clusterings of plain images after training, scored as mean and spread", "Training")
       ->check(CLI::Range(0, 1000));

@@ -109,7 +109,7 @@ void declare_dataset(CLI::App& app, DatasetOptions& o) {
       ->capture_default_str()
       ->group(group);
   app.add_option("--scene-size", o.scene_size, "scenes: side in pixels")
-      ->check(CLI::Range(32, 4096))
+      ->check(CLI::Range(32, 1024))
       ->capture_default_str()
       ->group(group);
   app.add_option("--scene-seed", o.seed, "scenes: what is rendered")->capture_default_str()->group(group);

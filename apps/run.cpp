@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "engine/error.h"
 #include "engine/file.h"
@@ -23,14 +24,30 @@ void on_signal(int signal) {
   caught_signal = signal;
 }
 
+// Why log.txt could not be written, for write_log() to find: spdlog itself goes on after such a failure.
+std::string log_failure;
+
 spdlog::logger& logger() {
   static spdlog::logger* log = [] {
     auto* made = new spdlog::logger("bareseg", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
     made->set_pattern("%H:%M:%S %^%l%$ %v");
     made->flush_on(spdlog::level::info);
+    made->set_error_handler([](const std::string& what) { log_failure = what; });
     return made;
   }();
   return *log;
+}
+
+// Returns why the file could not be written, and writes to standard error alone from then on; mostly "".
+std::string write_log(spdlog::level::level_enum level, const std::string& message) {
+  logger().log(level, "{}", message);
+  if (!log_failure.empty()) logger().sinks().resize(1);
+  return std::exchange(log_failure, {});
+}
+
+void write_log_or_throw(spdlog::level::level_enum level, const std::string& message) {
+  const std::string failure = write_log(level, message);
+  BS_CHECK(failure.empty(), "cannot write the log (is the disk full?): ", failure);
 }
 
 // Numbers, those inside objects and those of one or two views; of "occupancy" a histogram for each view.
@@ -50,9 +67,12 @@ bool on_terminal() { return isatty(STDERR_FILENO) != 0; }
 
 }  // namespace
 
-void log_info(const std::string& message) { logger().info("{}", message); }
-void log_warning(const std::string& message) { logger().warn("{}", message); }
-void log_error(const std::string& message) { logger().error("{}", message); }
+void log_info(const std::string& message) { write_log_or_throw(spdlog::level::info, message); }
+void log_warning(const std::string& message) { write_log_or_throw(spdlog::level::warn, message); }
+void log_error(const std::string& message) {
+  const std::string failure = write_log(spdlog::level::err, message);
+  if (!failure.empty()) write_log(spdlog::level::err, concat("cannot write the log: ", failure));
+}
 
 int stop_signal() { return caught_signal; }
 
@@ -74,16 +94,23 @@ double Progress::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-void Progress::update(int64_t done) {
-  const auto now = std::chrono::steady_clock::now();
-  if (!on_terminal() || now - shown_ < std::chrono::milliseconds(100)) return;
-  shown_ = now;
-  drawn_ = true;
+std::string Progress::line(int64_t done) const {
   const double elapsed = seconds(), rate = elapsed > 0 ? static_cast<double>(done) / elapsed : 0.0;
   const auto left = rate > 0 ? static_cast<int64_t>(static_cast<double>(total_ - done) / rate) : 0;
-  std::fprintf(stderr, "\r\033[K%s %lld/%lld %s, %.1f/s, %lld:%02lld left", title_.c_str(),
-               static_cast<long long>(done), static_cast<long long>(total_), unit_, rate,
-               static_cast<long long>(left / 60), static_cast<long long>(left % 60));
+  char speed[128];
+  std::snprintf(speed, sizeof speed, "%.1f/s, %lld:%02lld left", rate, static_cast<long long>(left / 60),
+                static_cast<long long>(left % 60));
+  return concat(title_, " ", done, "/", total_, " ", unit_, ", ", speed);
+}
+
+void Progress::update(int64_t done) {
+  const auto now = std::chrono::steady_clock::now();
+  const bool in_place = on_terminal();
+  if (now - shown_ < (in_place ? std::chrono::milliseconds(100) : std::chrono::milliseconds(30'000))) return;
+  shown_ = now;
+  if (!in_place) return log_info(line(done));
+  drawn_ = true;
+  std::fprintf(stderr, "\r\033[K%s", line(done).c_str());
   std::fflush(stderr);
 }
 
@@ -98,7 +125,9 @@ Run::Run(std::filesystem::path folder, const std::string& config, bool resume, b
   BS_CHECK(!error, "--out: cannot create ", folder_.string(), ": ", error.message());
   if (!resume) write_file_atomically(folder_ / "config.toml", config);
   try {
-    logger().sinks().push_back(std::make_shared<spdlog::sinks::basic_file_sink_st>((folder_ / "log.txt").string()));
+    auto file = std::make_shared<spdlog::sinks::basic_file_sink_st>((folder_ / "log.txt").string());
+    file->set_pattern("%Y-%m-%d %H:%M:%S %l %v");  // read_run() looks for the level
+    logger().sinks().push_back(std::move(file));
   } catch (const spdlog::spdlog_ex& failure) {
     fail_at(__FILE__, __LINE__, "cannot write the log: ", failure.what());
   }

@@ -20,7 +20,9 @@
 
 namespace bareseg {
 
-/// The log: time, level, message; to standard error, and to a file once open_log_file() was called.
+/// The log: time, level, message; to standard error, and to log.txt once there is a Run.
+/// @throws Error naming the file where it cannot be written; but log_error(), which tells why a command ends anyway,
+/// only says so.
 void log_info(const std::string& message);
 void log_warning(const std::string& message);
 void log_error(const std::string& message);
@@ -36,7 +38,8 @@ struct ExitError {
   std::string message;
 };
 
-/// One line that is rewritten in place on a terminal; nothing is printed elsewhere but what finish() says.
+/// How far a phase of the work has come: one line that is rewritten in place on a terminal. Elsewhere a line of the log
+/// every 30 seconds, so that shorter phases have none.
 class Progress {
  public:
   /// `total` units (images, say) are to come.
@@ -49,6 +52,8 @@ class Progress {
   double seconds() const;
 
  private:
+  std::string line(int64_t done) const;
+
   std::string title_;
   int64_t total_;
   const char* unit_;

@@ -55,11 +55,11 @@ void read_epochs(const fs::path& file, RunRecord& run) {
 
 // "12:00:00 warning ..." and errors.
 void read_log(const fs::path& file, RunRecord& run) {
-  constexpr size_t kMost = 20;
+  constexpr size_t kMost = 20, kTime = 19;  // "2026-11-21 12:00:00"
   std::istringstream in(text_of(file));
   std::vector<std::string> found;
   for (std::string line; std::getline(in, line);) {
-    if (line.find(" warning ") == 8 || line.find(" error ") == 8) found.push_back("log.txt: " + line);
+    if (line.find(" warning ") == kTime || line.find(" error ") == kTime) found.push_back("log.txt: " + line);
   }
   const size_t left_out = found.size() > kMost ? found.size() - kMost : 0;
   if (left_out > 0) run.remarks.push_back(concat("log.txt: ", left_out, " earlier warnings are not shown"));

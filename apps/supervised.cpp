@@ -131,6 +131,7 @@ void declare_training(CLI::App& app, SupervisedOptions& o) {
       "of the loss, by the share of a class in all labelled pixels: none, frequency (the share), inverse (1 / share)")
       ->check(CLI::IsMember({"none", "frequency", "inverse"}));
   app.add_flag("--cuda-graph,!--no-cuda-graph", o.cuda_graph, "cuda: start a step's kernels as one graph (the default)")
+      ->default_str(o.cuda_graph ? "true" : "false")  // for the run's config.toml
       ->group("Training");
 }
 

@@ -111,12 +111,13 @@ TEST_F(Report, NamesAreEscapedAndTellRunsApart) {
   run_.transforms = "<script>alert(1)</script>";
   put_run(root_ / nasty, run_);
   put_run(root_ / "deep" / nasty, run_);
-  put_file(root_ / nasty / "log.txt", "12:00:00 info all well\n12:00:01 warning left out: <img src=x>\x1B\n");
+  put_file(root_ / nasty / "log.txt",
+           "2026-11-21 12:00:00 info all well\n2026-11-21 12:00:01 warning left out: <img src=x>\x1B\n");
   const Markup p = page({nasty, "deep/" + nasty});
   EXPECT_TRUE(p.all("b").empty());
   EXPECT_TRUE(p.all("script").empty());
   EXPECT_TRUE(says(p, (root_ / nasty).string()));
-  EXPECT_TRUE(says(p, "log.txt: 12:00:01 warning left out: <img src=x>"));
+  EXPECT_TRUE(says(p, "log.txt: 2026-11-21 12:00:01 warning left out: <img src=x>"));
   EXPECT_FALSE(says(p, "all well"));
 }
 

@@ -1,6 +1,8 @@
 // `bareseg train picie` as a user runs it: the program in a process of its own, killed, resumed and misused.
 #include <cstdlib>
 
+#include "apps/run_record.h"
+#include "engine/error.h"
 #include "tests/apps/program.h"
 #include "tests/data/files.h"
 
@@ -156,6 +158,11 @@ TEST_F(Train, UnreadableImagesDoNotChangeWhatAResumedRunEndsIn) {
   const auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(run(args), 0) << output();
   EXPECT_NE(output().find("3 images could not be read"), std::string::npos) << output();
+  const std::vector<std::string> remarks = read_run(at("whole")).remarks;  // the warnings of its log
+  EXPECT_EQ(
+      std::count_if(remarks.begin(), remarks.end(),
+                    [](const std::string& remark) { return remark.find("set/images/train/3.png") != remark.npos; }),
+      1);
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
   *std::find(args.begin(), args.end(), at("whole")) = at("cut");
   ASSERT_EQ(cut_short(args, SIGKILL, whole), -SIGKILL);
