@@ -94,47 +94,44 @@ std::unique_ptr<Optimizer> ClusterTrainer::make_optimizer(const std::vector<Tens
 }
 
 int ClusterTrainer::run() {
-  while (epoch_ < options_.epochs) {
-    if (!epoch()) {
-      log_info(concat("stopped by a signal in epoch ", epoch_, "; go on with --resume ", run_.folder().string()));
-      return kExitInterrupted;
-    }
+  try {
+    if (epoch_ == 0 && steps_ == 0 && val_loader_ != nullptr) score_random_classifier();
+    while (epoch_ < options_.epochs) epoch();
+    if (options_.repeats > 0 && val_loader_ != nullptr) repeat_clustering();
+  } catch (const ExitError& error) {
+    return go_on_later(error, run_, epoch_);
   }
-  if (options_.repeats > 0 && val_loader_ != nullptr) repeat_clustering();
   log_info(concat("done: ", run_.last().string()));
   return 0;
 }
 
-bool ClusterTrainer::epoch() {
+void ClusterTrainer::epoch() {
   plan_.emplace(options_.augment(), options_.seed, train_data_->size(), epoch_);
   optimizer_->set_lr(epoch_lr());
   if (steps_ == 0) {
     seconds_.clear();
     losses_ = {};
-    if (!each_view("cluster", &ClusterTrainer::cluster) || !each_view("label", &ClusterTrainer::label)) return false;
+    each_view("cluster", &ClusterTrainer::cluster);
+    each_view("label", &ClusterTrainer::label);
     if (!options_.nonparametric) start_classifier();
   }
   {
     const PhaseTimer timer("train", seconds_);
-    if (!train()) return false;
+    train();
   }
   try {
     finish_epoch();
   } catch (const ExitError& error) {
-    if (error.code != kExitInterrupted) throw;
-    save(run_.last());  // all steps of the epoch are done
-    return false;
+    if (error.code == kExitInterrupted) save(run_.last());  // all steps of the epoch are done
+    throw;
   }
-  return true;
 }
 
-bool ClusterTrainer::each_view(const char* name, void (ClusterTrainer::*phase)(int)) {
+void ClusterTrainer::each_view(const char* name, void (ClusterTrainer::*phase)(int)) {
   for (int view = 0; view < options_.views; ++view) {
     const PhaseTimer timer(name, seconds_);
     (this->*phase)(view);
-    if (stop_signal() != 0) return false;
   }
-  return true;
 }
 
 float ClusterTrainer::epoch_lr() const {
@@ -164,7 +161,7 @@ void ClusterTrainer::cluster(int view) {
   Progress progress(concat("epoch ", epoch_, " clustering view ", view + 1), train_data_->size());
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
-    if (stop_signal() != 0) return;
+    stop_when_asked();
     const Tensor f = l2_normalize(view_features(base_images(batch, device_, options_.res2), batch.indexes, view));
     kmeans.add(f.view({f.count() / f.dim(-1), f.dim(-1)}));
     progress.update(done += batch.size());
@@ -175,7 +172,8 @@ void ClusterTrainer::cluster(int view) {
   kmeans_loss_[at] = kmeans.loss();
   int64_t repaired = 0;
   for (const KMeansIteration& iteration : kmeans.iterations()) repaired += iteration.repaired;
-  log_info(concat("epoch ", epoch_, " view ", view + 1, ": k-means loss ", fixed(kmeans.loss(), 4),
+  log_info(concat("epoch ", epoch_, " view ", view + 1, ": k-means loss ", fixed(kmeans.loss(), 4), " (first group ",
+                  fixed(kmeans.initial_loss(), 4), ")",
                   repaired > 0 ? concat(", ", repaired, " empty clusters repaired") : "", ", ",
                   fixed(static_cast<double>(done) / progress.seconds(), 1), " images/s"));
 }
@@ -194,7 +192,7 @@ void ClusterTrainer::label(int view) {
   Progress progress(concat("epoch ", epoch_, " labelling view ", view + 1), train_data_->size());
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
-    if (stop_signal() != 0) return;
+    stop_when_asked();
     const Tensor f = l2_normalize(view_features(base_images(batch, device_, options_.res2), batch.indexes, view));
     const Tensor assigned = assign_clusters(f.view({f.count() / f.dim(-1), f.dim(-1)}), classifier(view).weight);
     backend(device_).count_labels(assigned, counts);
@@ -234,7 +232,7 @@ void ClusterTrainer::start_classifier() {
   classifier_optimizer_ = make_optimizer({c.weight, c.bias});
 }
 
-bool ClusterTrainer::train() {
+void ClusterTrainer::train() {
   std::vector<int64_t> order =
       Random(options_.seed, Draws::permutation, static_cast<uint64_t>(epoch_)).permutation(train_data_->size());
   order.erase(order.begin(), order.begin() + std::min<int64_t>(steps_ * options_.batch_train, train_data_->size()));
@@ -242,7 +240,7 @@ bool ClusterTrainer::train() {
   step_graph_ = std::make_unique<StepGraph>(
       device_, [this](const std::vector<Tensor>& inputs) { return step_on_device(inputs); }, options_.cuda_graph);
   const int64_t before = steps_;
-  const bool whole = train_batches(
+  train_batches(
       *train_loader_, concat("epoch ", epoch_, " training"), std::ssize(order), options_.save_minutes,
       [&](const Batch& batch) {
         step(batch);
@@ -254,11 +252,9 @@ bool ClusterTrainer::train() {
         check_weights(segmenter_.network->state(), epoch_);
         save(run_.last());
       });
-  if (!whole) return false;
   read_pending();
   warn_of(*step_graph_);
   step_graph_.reset();
-  return true;
 }
 
 Tensor ClusterTrainer::view_loss(const Tensor& features, const std::vector<ClusterTarget>& targets,

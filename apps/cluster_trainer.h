@@ -40,13 +40,14 @@ class ClusterTrainer {
   void open_network();
   void restore();
   void restore_epoch(CheckpointExtra& extra);
-  bool epoch();
-  /// Every view's share of a phase, timed under `name`; false after a signal.
-  bool each_view(const char* name, void (ClusterTrainer::*phase)(int view));
+  /// The functions below throw ExitError after a signal.
+  void epoch();
+  /// Every view's share of a phase, timed under `name`.
+  void each_view(const char* name, void (ClusterTrainer::*phase)(int view));
   void cluster(int view);
   void label(int view);
   void start_classifier();
-  bool train();
+  void train();
   void step(const Batch& batch);
   Tensor view_loss(const Tensor& features, const std::vector<ClusterTarget>& targets, const Classifier& learnt,
                    Tensor* terms) const;
@@ -55,6 +56,8 @@ class ClusterTrainer {
   std::vector<Tensor> step_on_device(const std::vector<Tensor>& inputs);
   void read_pending();
   void finish_epoch();
+  /// What a random classifier has before training, in the log (section 9, point 3).
+  void score_random_classifier();
   std::string score_epoch(nlohmann::json& line);
   Tensor cluster_plain_images(uint64_t seed, bool batch_statistics);
   void repeat_clustering();

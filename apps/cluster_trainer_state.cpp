@@ -71,6 +71,20 @@ void ClusterTrainer::finish_epoch() {
   save(run_.last());
 }
 
+void ClusterTrainer::score_random_classifier() {
+  constexpr uint64_t kBeforeTraining = ~uint64_t{0};  // no epoch's part
+  const Random random(options_.seed, Draws::classifier, kBeforeTraining);
+  const Shape shape{options_.clusters, segmenter_.network->features()};
+  val_loader_->start(every_index(*val_data_));
+  const Histogram h =
+      evaluate(*segmenter_.network, {{.weight = random_normal(shape, random, kFloat32, device_, 0.01f)}}, *val_loader_,
+               static_cast<int64_t>(val_data_->classes().size()), dtype_)
+          .front();
+  const Scores s = score(h, match_clusters(h, Matching::hungarian));
+  log_info(
+      concat("before training, with a random classifier: ACC ", fixed(s.accuracy, 2), " mIoU ", fixed(s.mean_iou, 2)));
+}
+
 // Adds the scores of every classifier to `line`, the first one's also as the epoch's, and says them in words.
 std::string ClusterTrainer::score_epoch(nlohmann::json& line) {
   const auto start = std::chrono::steady_clock::now();

@@ -8,6 +8,7 @@
 
 #include "apps/run.h"
 #include "apps/text_table.h"
+#include "apps/training.h"
 #include "data/check.h"
 
 namespace bareseg {
@@ -93,7 +94,7 @@ bool check_split(const DataCheckOptions& options, const NamedSplit& split) {
         *data,
         [&](int64_t done, int64_t) {
           progress.update(done);
-          if (stop_signal() != 0) throw ExitError{kExitInterrupted, "stopped by a signal"};
+          stop_when_asked();
         },
         options.threads);
     print_report(split.name, *data, report);

@@ -112,38 +112,40 @@ std::vector<int64_t> SupervisedTrainer::count_labels() const {
 }
 
 int SupervisedTrainer::run() {
-  while (epoch_ < options_.epochs) {
-    if (steps_ == 0) {
-      seconds_.clear();
-      losses_ = {};
-    }
-    {
-      const PhaseTimer timer("train", seconds_);
-      if (!train()) {
-        log_info(concat("stopped by a signal in epoch ", epoch_, "; go on with --resume ", run_.folder().string()));
-        return kExitInterrupted;
-      }
-    }
-    try {
-      finish_epoch();
-    } catch (const ExitError& error) {
-      if (error.code != kExitInterrupted) throw;
-      save(run_.last());  // all steps of the epoch are done
-      return kExitInterrupted;
-    }
+  try {
+    while (epoch_ < options_.epochs) epoch();
+  } catch (const ExitError& error) {
+    return go_on_later(error, run_, epoch_);
   }
   log_info(concat("done: ", run_.last().string()));
   return 0;
 }
 
-bool SupervisedTrainer::train() {
+void SupervisedTrainer::epoch() {
+  if (steps_ == 0) {
+    seconds_.clear();
+    losses_ = {};
+  }
+  {
+    const PhaseTimer timer("train", seconds_);
+    train();
+  }
+  try {
+    finish_epoch();
+  } catch (const ExitError& error) {
+    if (error.code == kExitInterrupted) save(run_.last());  // all steps of the epoch are done
+    throw;
+  }
+}
+
+void SupervisedTrainer::train() {
   const auto pass = static_cast<uint64_t>(epoch_);
   std::vector<int64_t> order = Random(options_.seed, Draws::permutation, pass).permutation(train_data_->size());
   order.resize(static_cast<size_t>(steps_per_epoch() * options_.batch));
   const int64_t before = steps_;
   order.erase(order.begin(), order.begin() + before * options_.batch);
   train_loader_->start(order, 0, pass);
-  const bool whole = train_batches(
+  train_batches(
       *train_loader_, concat("epoch ", epoch_, " training"), std::ssize(order), options_.save_minutes,
       [&](const Batch& batch) {
         steps_ = before + batch.number;  // of the order, whatever of it could be read
@@ -156,10 +158,8 @@ bool SupervisedTrainer::train() {
         check_weights(segmenter_.network->state(), epoch_);
         save(run_.last());
       });
-  if (!whole) return false;
   read_pending();
   warn_of(*step_graph_);
-  return true;
 }
 
 void SupervisedTrainer::step(const Batch& batch) {

@@ -35,7 +35,9 @@ class SupervisedTrainer {
   void open_network();
   void open_optimizer();
   void restore();
-  bool train();
+  /// These throw ExitError after a signal.
+  void epoch();
+  void train();
   void step(const Batch& batch);
   /// What a step does on the device: normalised images and their labels -> the loss.
   std::vector<Tensor> step_on_device(const std::vector<Tensor>& inputs);

@@ -58,7 +58,13 @@ void forget_run(const Run& run) {
   std::filesystem::remove(run.folder(), ignored);  // if nothing else is in it
 }
 
-bool train_batches(Loader& loader, const std::string& title, int64_t images, double save_minutes,
+int go_on_later(const ExitError& error, const Run& run, int64_t epoch) {
+  if (error.code != kExitInterrupted) throw error;
+  log_info(concat(error.message, " in epoch ", epoch, "; go on with --resume ", run.folder().string()));
+  return error.code;
+}
+
+void train_batches(Loader& loader, const std::string& title, int64_t images, double save_minutes,
                    const std::function<void(const Batch&)>& step, const std::function<void()>& save) {
   using Clock = std::chrono::steady_clock;
   Progress progress(title, images);
@@ -71,9 +77,8 @@ bool train_batches(Loader& loader, const std::string& title, int64_t images, dou
     if (stop_signal() == 0 && !due) continue;
     save();
     saved = Clock::now();
-    if (stop_signal() != 0) return false;
+    stop_when_asked();
   }
-  return true;
 }
 
 void warn_of(const StepGraph& steps) {

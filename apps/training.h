@@ -49,9 +49,13 @@ void check_weights(const StateDict& state, int64_t epoch);
 /// Removes what a run that never began has left in its folder, so that the corrected command may use it.
 void forget_run(const Run& run);
 
-/// Calls `step` with every batch of an epoch's training, and `save` every so many minutes. After a signal it saves, and
-/// returns false.
-bool train_batches(Loader& loader, const std::string& title, int64_t images, double save_minutes,
+/// The exit code of a run that a signal ended, said in the log with how to go on. Throws `error` again where it is
+/// something else.
+int go_on_later(const ExitError& error, const Run& run, int64_t epoch);
+
+/// Calls `step` with every batch of an epoch's training, and `save` every so many minutes.
+/// @throws ExitError after a signal, once it has saved.
+void train_batches(Loader& loader, const std::string& title, int64_t images, double save_minutes,
                    const std::function<void(const Batch&)>& step, const std::function<void()>& save);
 
 /// Says in the log why steps are not replayed, if the device could and they were to be.

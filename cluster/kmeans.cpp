@@ -121,7 +121,7 @@ void MiniBatchKMeans::process(const Tensor& points) {
     centroids_ = result.centroids;
     counts_ = std::move(result.counts);
     iterations_ = std::move(result.iterations);
-    loss_sum_ = result.loss;
+    loss_sum_ = initial_loss_ = result.loss;
     buffer_ = {};  // the first group may be far larger than the others
   } else {
     move_centroids(points);
@@ -166,6 +166,11 @@ const std::vector<int64_t>& MiniBatchKMeans::counts() const {
 double MiniBatchKMeans::loss() const {
   centroids();
   return loss_sum_ / static_cast<double>(groups_);
+}
+
+double MiniBatchKMeans::initial_loss() const {
+  centroids();
+  return initial_loss_;
 }
 
 const std::vector<KMeansIteration>& MiniBatchKMeans::iterations() const {

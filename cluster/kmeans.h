@@ -83,6 +83,8 @@ class MiniBatchKMeans {
   const std::vector<int64_t>& counts() const;
   /// Mean over groups of the mean squared distance before the group's update; the first group counts once.
   double loss() const;
+  /// Mean squared distance of the first group to its final centroids.
+  double initial_loss() const;
   /// The Lloyd iterations of the first group.
   const std::vector<KMeansIteration>& iterations() const;
 
@@ -102,7 +104,7 @@ class MiniBatchKMeans {
   Device device_;
   Tensor centroids_;
   std::vector<int64_t> counts_;
-  double loss_sum_ = 0.0;
+  double loss_sum_ = 0.0, initial_loss_ = 0.0;
   int64_t groups_ = 0;
   std::vector<KMeansIteration> iterations_;
 };

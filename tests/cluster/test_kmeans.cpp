@@ -277,6 +277,7 @@ TEST_P(MiniBatchTest, FinishesAnIncompleteFirstGroup) {
   const std::vector<float> centroids = floats(whole.centroids());
   EXPECT_EQ(floats(cut.centroids()), centroids);
   EXPECT_EQ(cut.loss(), whole.loss());
+  EXPECT_EQ(cut.initial_loss(), cut.loss());
   whole.finish();
   EXPECT_EQ(floats(whole.centroids()), centroids);
   EXPECT_ERROR(empty.finish(), "no image could be read");
