@@ -1,4 +1,4 @@
-// `bareseg bench`: how fast the device is at what training consists of, with random numbers as input.
+// `bareseg bench`: how fast the device is at what training consists of, with random numbers and rendered scenes.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

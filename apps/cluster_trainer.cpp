@@ -99,6 +99,7 @@ int ClusterTrainer::run() {
     while (epoch_ < options_.epochs) epoch();
     if (options_.repeats > 0 && val_loader_ != nullptr) repeat_clustering();
   } catch (const ExitError& error) {
+    if (error.code == kExitInterrupted && steps_ > 0) save_step();
     return go_on_later(error, run_, epoch_);
   }
   log_info(concat("done: ", run_.last().string()));
@@ -119,12 +120,7 @@ void ClusterTrainer::epoch() {
     const PhaseTimer timer("train", seconds_);
     train();
   }
-  try {
-    finish_epoch();
-  } catch (const ExitError& error) {
-    if (error.code == kExitInterrupted) save(run_.last());  // all steps of the epoch are done
-    throw;
-  }
+  finish_epoch();
 }
 
 void ClusterTrainer::each_view(const char* name, void (ClusterTrainer::*phase)(int)) {
@@ -247,11 +243,7 @@ void ClusterTrainer::train() {
         steps_ = before + batch.number + 1;  // of the order, whatever of it could be read
         if (std::ssize(pending_) >= options_.log_every) read_pending();
       },
-      [&] {
-        read_pending();
-        check_weights(segmenter_.network->state(), epoch_);
-        save(run_.last());
-      });
+      [&] { save_step(); });
   read_pending();
   warn_of(*step_graph_);
   step_graph_.reset();

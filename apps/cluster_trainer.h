@@ -61,6 +61,8 @@ class ClusterTrainer {
   std::string score_epoch(nlohmann::json& line);
   Tensor cluster_plain_images(uint64_t seed, bool batch_statistics);
   void repeat_clustering();
+  /// In the middle of an epoch, after a step.
+  void save_step();
   void save(const std::filesystem::path& file) const;
   void check_collapse(int view, const std::vector<int64_t>& counts) const;
 

@@ -111,6 +111,12 @@ std::string ClusterTrainer::score_epoch(nlohmann::json& line) {
   return text;
 }
 
+void ClusterTrainer::save_step() {
+  read_pending();
+  check_weights(segmenter_.network->state(), epoch_);
+  save(run_.last());
+}
+
 void ClusterTrainer::save(const std::filesystem::path& file) const {
   CheckpointExtra extra;
   for (NamedTensor& t : to_disk(optimizer_->state())) extra.tensors.push_back({kOptimizer + t.name, t.tensor});

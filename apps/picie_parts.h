@@ -10,8 +10,7 @@
 namespace bareseg {
 
 /// A view as the network gets it: images uint8 [N, S, S, 3], `indexes` their numbers in the plan. `plain` leaves the
-/// colours as they are. Returns dtype [N, side, side, C], normalised, C the device's
-/// image_channels().
+/// colours as they are. Returns dtype [N, side, side, C], normalised, C the device's image_channels().
 Tensor view_input(const EpochPlan& plan, const Tensor& images, const std::vector<int64_t>& indexes, int view,
                   int64_t side, DType dtype, bool plain = false);
 

@@ -53,9 +53,9 @@ void read_epochs(const fs::path& file, RunRecord& run) {
   }
 }
 
-// "12:00:00 warning ..." and errors.
+// "2026-11-21 12:00:00 warning ..." and errors.
 void read_log(const fs::path& file, RunRecord& run) {
-  constexpr size_t kMost = 20, kTime = 19;  // "2026-11-21 12:00:00"
+  constexpr size_t kMost = 20, kTime = 19;  // characters
   std::istringstream in(text_of(file));
   std::vector<std::string> found;
   for (std::string line; std::getline(in, line);) {

@@ -49,6 +49,12 @@ void SupervisedTrainer::finish_epoch() {
   save(run_.last());
 }
 
+void SupervisedTrainer::save_step() {
+  read_pending();
+  check_weights(segmenter_.network->state(), epoch_);
+  save(run_.last());
+}
+
 void SupervisedTrainer::save(const std::filesystem::path& file) const {
   CheckpointExtra extra;
   for (NamedTensor& t : to_disk(optimizer_->state())) extra.tensors.push_back({"optimizer." + t.name, t.tensor});

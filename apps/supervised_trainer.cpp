@@ -115,6 +115,7 @@ int SupervisedTrainer::run() {
   try {
     while (epoch_ < options_.epochs) epoch();
   } catch (const ExitError& error) {
+    if (error.code == kExitInterrupted && steps_ > 0) save_step();
     return go_on_later(error, run_, epoch_);
   }
   log_info(concat("done: ", run_.last().string()));
@@ -130,12 +131,7 @@ void SupervisedTrainer::epoch() {
     const PhaseTimer timer("train", seconds_);
     train();
   }
-  try {
-    finish_epoch();
-  } catch (const ExitError& error) {
-    if (error.code == kExitInterrupted) save(run_.last());  // all steps of the epoch are done
-    throw;
-  }
+  finish_epoch();
 }
 
 void SupervisedTrainer::train() {
@@ -153,11 +149,7 @@ void SupervisedTrainer::train() {
         ++steps_;
         if (std::ssize(pending_) >= options_.log_every) read_pending();
       },
-      [&] {
-        read_pending();
-        check_weights(segmenter_.network->state(), epoch_);
-        save(run_.last());
-      });
+      [&] { save_step(); });
   read_pending();
   warn_of(*step_graph_);
 }

@@ -45,6 +45,8 @@ class SupervisedTrainer {
   void finish_epoch();
   /// Pixels of the validation images by class and prediction.
   Histogram evaluate_now();
+  /// In the middle of an epoch, after a step.
+  void save_step();
   void save(const std::filesystem::path& file) const;
 
   /// The classifier's parameters under the names that the optimizer's state is kept in order of.

@@ -74,10 +74,10 @@ void train_batches(Loader& loader, const std::string& title, int64_t images, dou
     step(batch);
     progress.update(done += batch.size());
     const bool due = std::chrono::duration<double>(Clock::now() - saved).count() > 60.0 * save_minutes;
-    if (stop_signal() == 0 && !due) continue;
+    stop_when_asked();
+    if (!due) continue;
     save();
     saved = Clock::now();
-    stop_when_asked();
   }
 }
 

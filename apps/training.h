@@ -54,7 +54,7 @@ void forget_run(const Run& run);
 int go_on_later(const ExitError& error, const Run& run, int64_t epoch);
 
 /// Calls `step` with every batch of an epoch's training, and `save` every so many minutes.
-/// @throws ExitError after a signal, once it has saved.
+/// @throws ExitError after a signal; to save is left to who catches it.
 void train_batches(Loader& loader, const std::string& title, int64_t images, double save_minutes,
                    const std::function<void(const Batch&)>& step, const std::function<void()>& save);
 

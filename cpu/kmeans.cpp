@@ -325,8 +325,8 @@ void CpuBackend::kmeans_update(const Tensor& sums, const Tensor& counts, int64_t
     for (int64_t i = k * dims; i < (k + 1) * dims; ++i)
       centroid[i] = size > 0.0 ? sum[i] / static_cast<float>(size) : sum[i];
   }
-  std::vector<uint32_t> state(kmeans_repair::Mt19937<uint32_t*>::kWords);
-  kmeans_repair::Mt19937 draw(state.data());
+  std::vector<uint32_t> state(mt19937::kWords);
+  kmeans_repair::Draw draw(state.data());
   draw.seed(kmeans_repair::kSeed);
   int64_t filled = 0;
   for (int64_t to = 0; to < clusters; ++to) {

@@ -11,10 +11,7 @@ namespace bareseg {
 
 Mt19937 Mt19937::from_seed(uint32_t seed) {
   Mt19937 g;
-  g.state_[0] = seed;
-  for (uint32_t i = 1; i < kSize; ++i) {
-    g.state_[i] = 1812433253u * (g.state_[i - 1] ^ (g.state_[i - 1] >> 30)) + i;
-  }
+  mt19937::seed(g.state_, seed);
   return g;
 }
 
@@ -42,22 +39,12 @@ Mt19937 Mt19937::from_array(const std::vector<uint32_t>& key) {
   return g;
 }
 
-void Mt19937::refill() {
-  constexpr int kShift = 397;
-  for (int i = 0; i < kSize; ++i) {
-    const uint32_t y = (state_[i] & 0x80000000u) | (state_[(i + 1) % kSize] & 0x7fffffffu);
-    state_[i] = state_[(i + kShift) % kSize] ^ (y >> 1) ^ ((y & 1u) ? 0x9908b0dfu : 0u);
-  }
-  position_ = 0;
-}
-
 uint32_t Mt19937::next_u32() {
-  if (position_ == kSize) refill();
-  uint32_t y = state_[position_++];
-  y ^= y >> 11;
-  y ^= (y << 7) & 0x9d2c5680u;
-  y ^= (y << 15) & 0xefc60000u;
-  return y ^ (y >> 18);
+  if (position_ == kSize) {
+    mt19937::advance(state_);
+    position_ = 0;
+  }
+  return mt19937::number_of(state_[position_++]);
 }
 
 double Mt19937::next_double() {

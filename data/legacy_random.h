@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/mt19937.h"
+
 namespace bareseg {
 
 /// Mersenne Twister MT19937 of Matsumoto and Nishimura.
@@ -21,9 +23,8 @@ class Mt19937 {
   double next_double();
 
  private:
-  static constexpr int kSize = 624;
+  static constexpr int kSize = mt19937::kWords;
   Mt19937() = default;
-  void refill();
 
   std::array<uint32_t, kSize> state_{};
   int position_ = kSize;

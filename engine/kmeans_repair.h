@@ -6,48 +6,33 @@
 #include <cstdint>
 
 #include "engine/host_device.h"
+#include "engine/mt19937.h"
 
 namespace bareseg::kmeans_repair {
 
-/// MT19937 (Matsumoto & Nishimura 1998), the numbers of std::mt19937. Its state is memory of the caller's, kWords of
-/// it, which kernels have too: `Words` is a pointer, or what stands for one.
+/// Draws from a state of mt19937::kWords words: a pointer, or what stands for one in a kernel.
 template <typename Words>
-class Mt19937 {
+class Draw {
  public:
-  static constexpr int kWords = 624;
-
   /// To be seeded before the first draw.
-  BS_HOST_DEVICE explicit Mt19937(Words state) : state_(state) {}
+  BS_HOST_DEVICE explicit Draw(Words state) : state_(state) {}
 
   BS_HOST_DEVICE void seed(uint32_t number) {
-    state_[0] = number;
-    for (int i = 1; i < kWords; ++i) {
-      state_[i] = 1812433253u * (state_[i - 1] ^ (state_[i - 1] >> 30)) + static_cast<uint32_t>(i);
-    }
-    next_ = kWords;
+    mt19937::seed(state_, number);
+    next_ = mt19937::kWords;
   }
 
   BS_HOST_DEVICE uint32_t operator()() {
-    if (next_ == kWords) twist();
-    uint32_t y = state_[next_++];
-    y ^= y >> 11;
-    y ^= y << 7 & 0x9D2C5680u;
-    y ^= y << 15 & 0xEFC60000u;
-    return y ^ y >> 18;
+    if (next_ == mt19937::kWords) {
+      mt19937::advance(state_);
+      next_ = 0;
+    }
+    return mt19937::number_of(state_[next_++]);
   }
 
  private:
-  BS_HOST_DEVICE void twist() {
-    constexpr int kShift = 397;
-    for (int i = 0; i < kWords; ++i) {
-      const uint32_t y = (state_[i] & 0x80000000u) | (state_[(i + 1) % kWords] & 0x7FFFFFFFu);
-      state_[i] = state_[(i + kShift) % kWords] ^ y >> 1 ^ (y % 2 != 0 ? 0x9908B0DFu : 0u);
-    }
-    next_ = 0;
-  }
-
   Words state_;
-  int next_ = kWords;
+  int next_ = mt19937::kWords;
 };
 
 inline constexpr uint32_t kSeed = 1234;
@@ -55,7 +40,7 @@ inline constexpr float kSplit = 1.0f / 1024.0f;
 
 /// The cluster that the next empty one gets half of; sizes [clusters] in points, of n.
 template <typename Sizes, typename Words>
-BS_HOST_DEVICE int64_t cluster_to_split(const Sizes& sizes, int64_t clusters, int64_t n, Mt19937<Words>& draw) {
+BS_HOST_DEVICE int64_t cluster_to_split(const Sizes& sizes, int64_t clusters, int64_t n, Draw<Words>& draw) {
   const auto others = static_cast<double>(static_cast<float>(n - clusters));
   for (int64_t j = 0;; j = (j + 1) % clusters) {
     const auto accept = static_cast<float>((sizes[j] - 1.0) / others);

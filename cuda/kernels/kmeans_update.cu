@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(kThreads)
     repair_kernel(const int64_t* __restrict__ counts, int64_t n, int64_t clusters, int64_t dims,
                   double* __restrict__ sizes, float* __restrict__ centroids, int64_t* __restrict__ repaired) {
   using Words = SharedArray<uint32_t>;
-  BS_SHARED(uint32_t, state, kmeans_repair::Mt19937<Words>::kWords);
+  BS_SHARED(uint32_t, state, mt19937::kWords);
   BS_SHARED(int64_t, found, 2);  // an empty cluster, or -1, and the one that is split
   BS_SHARED(int64_t, scratch, kWarp);
   const auto thread = static_cast<int64_t>(threadIdx.x);
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(kThreads)
   if (thread == 0) *repaired = empty;
   if (empty == 0) return;
   // Thread 0 alone looks at sizes and draws.
-  kmeans_repair::Mt19937<Words> draw(state);
+  kmeans_repair::Draw<Words> draw(state);
   if (thread == 0) draw.seed(kmeans_repair::kSeed);
   int64_t next = 0;
   while (true) {

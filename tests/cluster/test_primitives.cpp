@@ -271,8 +271,8 @@ TEST_P(KMeansPrimitives, UpdateTakesMeansAndFillsEmptyClustersAsFaiss) {
 }
 
 TEST(KMeansRepair, DrawsTheNumbersOfMt19937) {
-  std::vector<uint32_t> state(kmeans_repair::Mt19937<uint32_t*>::kWords);
-  kmeans_repair::Mt19937 ours(state.data());
+  std::vector<uint32_t> state(mt19937::kWords);
+  kmeans_repair::Draw ours(state.data());
   for (const uint32_t seed : {1234u, 0u, 5489u}) {
     std::mt19937 theirs(seed);
     ours.seed(seed);
