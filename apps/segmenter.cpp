@@ -133,10 +133,8 @@ Segmenter segmenter_of(SafetensorsFile read, const std::string& origin, Device d
 }
 
 Tensor plain_features(SegmentationNetwork& network, const Tensor& images, DType dtype) {
-  const std::vector<AugmentParams> params(static_cast<size_t>(images.dim(0)));
-  const Tensor x = augment(images.to(network.device()), params, {.shape = AugmentOptions::Shape::pillow}, images.dim(1),
-                           dtype, backend(network.device()).image_channels());
-  return network.forward(x);
+  const Device device = network.device();
+  return network.forward(normalize_images(images.to(device), dtype, backend(device).image_channels()));
 }
 
 Tensor class_scores(const Tensor& features, const Classifier& classifier) {
