@@ -76,12 +76,10 @@ void load_views(const Photographs& photographs, const BenchLoadingOptions& o, De
                               .native = device.type == Device::Type::cuda});
   const EpochPlan plan(AugmentConfig{}, 1, photographs.size(), 0);
   loader.start(plan.permutation());
+  const View both[] = {{.number = 0}, {.number = 1}};
   Tensor view;
   for (Batch batch; loader.next(batch);) {
-    const Tensor images = base_images(batch, device, kBase);
-    for (int which = 0; which < 2; ++which) {
-      view = view_input(plan, images, batch.indexes, which, kView, o.device.float_type());
-    }
+    view = view_inputs(plan, batch, kBase, both, kView, o.device.float_type(), device).back();
   }
   BS_CHECK(std::isfinite(mean(view).item()), "bench loading: a view is not finite");  // waits for the device
 }

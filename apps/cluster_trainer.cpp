@@ -135,9 +135,10 @@ float ClusterTrainer::epoch_lr() const {
   return static_cast<float>(options_.lr * std::pow(0.1, static_cast<double>(decays)));
 }
 
-Tensor ClusterTrainer::view_features(const Tensor& images, const std::vector<int64_t>& indexes, int view) {
-  const Tensor x = view_input(*plan_, images, indexes, view, options_.res1, dtype_);
-  return in_final_frame(*plan_, segmenter_.network->forward(x), indexes, view);
+Tensor ClusterTrainer::view_features(const Batch& batch, int view) {
+  const View one{.number = view};
+  const Tensor x = view_inputs(*plan_, batch, options_.res2, {&one, 1}, options_.res1, dtype_, device_).front();
+  return in_final_frame(*plan_, segmenter_.network->forward(x), batch.indexes, view);
 }
 
 void ClusterTrainer::cluster(int view) {
@@ -158,7 +159,7 @@ void ClusterTrainer::cluster(int view) {
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
     stop_when_asked();
-    const Tensor f = l2_normalize(view_features(base_images(batch, device_, options_.res2), batch.indexes, view));
+    const Tensor f = l2_normalize(view_features(batch, view));
     kmeans.add(f.view({f.count() / f.dim(-1), f.dim(-1)}));
     progress.update(done += batch.size());
   }
@@ -189,7 +190,7 @@ void ClusterTrainer::label(int view) {
   int64_t done = 0;
   for (Batch batch; train_loader_->next(batch);) {
     stop_when_asked();
-    const Tensor f = l2_normalize(view_features(base_images(batch, device_, options_.res2), batch.indexes, view));
+    const Tensor f = l2_normalize(view_features(batch, view));
     const Tensor assigned = assign_clusters(f.view({f.count() / f.dim(-1), f.dim(-1)}), classifier(view).weight);
     backend(device_).count_labels(assigned, counts);
     backend(device_).scatter_rows(assigned, batch.indexes, labels_[at]);
@@ -258,11 +259,14 @@ Tensor ClusterTrainer::view_loss(const Tensor& features, const std::vector<Clust
 }
 
 void ClusterTrainer::step(const Batch& batch) {
-  const Tensor images = base_images(batch, device_, options_.res2);
+  std::vector<View> views;
+  for (int view = 0; view < options_.views; ++view) {
+    views.push_back({.number = view, .plain = view == 0 && options_.compat_plain_view1});
+  }
+  const std::vector<Tensor> images = view_inputs(*plan_, batch, options_.res2, views, options_.res1, dtype_, device_);
   std::vector<Tensor> inputs;
   for (int view = 0; view < options_.views; ++view) {
-    const bool plain = view == 0 && options_.compat_plain_view1;
-    inputs.push_back(view_input(*plan_, images, batch.indexes, view, options_.res1, dtype_, plain));
+    inputs.push_back(images[static_cast<size_t>(view)]);
     inputs.push_back(final_frame(*plan_, batch.indexes, view, options_.res1 / kStride, device_));
     inputs.push_back(labels_of(batch, view));
   }

@@ -66,9 +66,8 @@ class ClusterTrainer {
   void save(const std::filesystem::path& file) const;
   void check_collapse(int view, const std::vector<int64_t>& counts) const;
 
-  /// Features of a view in its final frame, before normalisation: [N, res1 / 4, res1 / 4, D]. images are on the device,
-  /// `indexes` their numbers in the data set.
-  Tensor view_features(const Tensor& images, const std::vector<int64_t>& indexes, int view);
+  /// Features of a view in its final frame, before normalisation: [N, res1 / 4, res1 / 4, D].
+  Tensor view_features(const Batch& batch, int view);
   Tensor labels_of(const Batch& batch, int view) const;
   std::unique_ptr<Optimizer> make_optimizer(const std::vector<Tensor>& parameters) const;
   float epoch_lr() const;

@@ -132,11 +132,14 @@ Explanation explain_image(const RunRecord& run, const Segmenter& segmenter, cons
   const NoGrad no_grad;
   const ModeGuard mode(*segmenter.network, false);
   const Device device = segmenter.network->device();
-  const Tensor square = Tensor::from(e.square.rgb, {1, options.res2, options.res2, 3}, device);
+  Batch batch;
+  batch.images = Tensor::from(e.square.rgb, {1, options.res2, options.res2, 3});
+  batch.indexes = {draw};
   std::array<Tensor, 2> features, labels, weights;
   for (size_t view = 0; view < 2; ++view) {
     const int number = static_cast<int>(view);
-    const Tensor input = view_input(plan, square, {draw}, number, options.res1, dtype);
+    const View one{.number = number};
+    const Tensor input = view_inputs(plan, batch, options.res2, {&one, 1}, options.res1, dtype, device).front();
     e.inputs[view] = image_of(input);
     if (view == 1) e.second_moved = image_of(in_final_frame(plan, input, {draw}, number));
     features[view] = in_final_frame(plan, segmenter.network->forward(input), {draw}, number);

@@ -5,15 +5,24 @@
 
 namespace bareseg {
 
-Tensor view_input(const EpochPlan& plan, const Tensor& images, const std::vector<int64_t>& indexes, int view,
-                  int64_t side, DType dtype, bool plain) {
+std::vector<Tensor> view_inputs(const EpochPlan& plan, const Batch& batch, int64_t square, std::span<const View> views,
+                                int64_t side, DType dtype, Device device) {
   std::vector<AugmentParams> params;
-  for (const int64_t index : indexes) {
-    const AugmentParams p = plan.params(index, view, images.dim(1));
-    params.push_back(plain ? AugmentParams{.window = p.window} : p);
+  for (const View& view : views) {
+    for (const int64_t index : batch.indexes) {
+      const AugmentParams p = plan.params(index, view.number, square);
+      params.push_back(view.plain ? AugmentParams{.shape = p.shape, .window = p.window} : p);
+    }
   }
-  const int64_t channels = backend(images.device()).image_channels();
-  return augment(images, params, plan.config().options(view), side, dtype, channels);
+  const Tensor images = batch.images.to(device);
+  const int64_t channels = backend(device).image_channels();
+  const Tensor all = batch.sources.empty() ? augment(images, params, side, dtype, channels)
+                                           : augment(images, batch.sources, square, params, side, dtype, channels);
+  std::vector<Tensor> inputs;
+  for (int64_t first = 0; first < all.dim(0); first += batch.size()) {
+    inputs.push_back(all.rows(first, first + batch.size()));
+  }
+  return inputs;
 }
 
 Tensor final_frame(const EpochPlan& plan, const std::vector<int64_t>& indexes, int view, int64_t side, Device device) {

@@ -2,17 +2,24 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "data/augment_plan.h"
+#include "data/loader.h"
 #include "layers/fpn.h"
 
 namespace bareseg {
 
-/// A view as the network gets it: images uint8 [N, S, S, 3], `indexes` their numbers in the plan. `plain` leaves the
-/// colours as they are. Returns dtype [N, side, side, C], normalised, C the device's image_channels().
-Tensor view_input(const EpochPlan& plan, const Tensor& images, const std::vector<int64_t>& indexes, int view,
-                  int64_t side, DType dtype, bool plain = false);
+/// A view as the network gets it.
+struct View {
+  int number = 0;      // 0 or 1
+  bool plain = false;  // without its changes of colour
+};
+/// Views of a batch of base crops of side `square`, made together: dtype [N, side, side, C] each, normalised, C the
+/// device's image_channels().
+std::vector<Tensor> view_inputs(const EpochPlan& plan, const Batch& batch, int64_t square, std::span<const View> views,
+                                int64_t side, DType dtype, Device device);
 
 /// Where the frame that both views are compared in lies in maps of a view, side x side: the windows of
 /// crop_resize_flip(); undefined where it is all of them. View 1 gets the geometry that the image of view 0 had before

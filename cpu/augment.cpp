@@ -28,7 +28,7 @@ const NormalTable& normal_table() {
 
 // Buffers of one thread, reused from image to image: fresh ones would cost page faults.
 struct Scratch {
-  std::vector<uint8_t> coloured, resized;
+  std::vector<uint8_t> square, coloured, resized;
 };
 
 pillow::Planes planes_in(std::vector<uint8_t>& buffer, int64_t count) {
@@ -134,10 +134,9 @@ void write_window(const pillow::Planes& planes, const Region& region, const Crop
 }
 
 template <typename T>
-void augment_image(const uint8_t* image, int64_t side, const AugmentParams& p, AugmentOptions::Shape shape,
-                   int64_t out_side, const NormalTable& normal, int64_t channels, T* out) {
-  thread_local Scratch scratch;
-  const bool windowed = shape == AugmentOptions::Shape::window;
+void augment_image(const uint8_t* image, int64_t side, const AugmentParams& p, Scratch& scratch, int64_t out_side,
+                   const NormalTable& normal, int64_t channels, T* out) {
+  const bool windowed = p.shape == AugmentParams::Shape::window;
   const Region region = windowed ? region_of(p.window, p, side) : Region{.height = side, .width = side};
   const pillow::Planes coloured = planes_in(scratch.coloured, region.height * region.width);
   apply_colour(image, side, region, p, coloured);
@@ -162,34 +161,34 @@ void augment_image(const uint8_t* image, int64_t side, const AugmentParams& p, A
   write_whole(resized, out_side, p.window, normal, channels, out);
 }
 
-}  // namespace
-
-void CpuBackend::base_crops(const Tensor& pixels, std::span<const SourceImage> sources, Tensor& y) {
-  const int64_t count = y.dim(0), side = y.dim(1);
-  const uint8_t* in = pixels.data<uint8_t>();
-  uint8_t* out = y.data<uint8_t>();
-#pragma omp parallel for schedule(dynamic)
-  for (int64_t n = 0; n < count; ++n) {
-    const SourceImage& s = sources[static_cast<size_t>(n)];
-    pillow::resize_bilinear(in + s.offset, s.height, s.width, kChannels, s.out_height, s.out_width,
-                            {.row = s.row, .col = s.col, .height = side, .width = side},
-                            out + n * side * side * kChannels);
-  }
+// The image itself where it is its square.
+const uint8_t* square_of(const uint8_t* pixels, const SourceImage& s, int64_t side, Scratch& scratch) {
+  if (s.height == side && s.width == side && s.out_height == side && s.out_width == side) return pixels + s.offset;
+  scratch.square.resize(static_cast<size_t>(kChannels * side * side));
+  pillow::resize_bilinear(pixels + s.offset, s.height, s.width, kChannels, s.out_height, s.out_width,
+                          {.row = s.row, .col = s.col, .height = side, .width = side}, scratch.square.data());
+  return scratch.square.data();
 }
 
-void CpuBackend::augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
-                         Tensor& y) {
+}  // namespace
+
+void CpuBackend::augment(const Tensor& pixels, std::span<const SourceImage> sources, int64_t square,
+                         std::span<const AugmentParams> params, Tensor& y) {
   const NormalTable& normal = normal_table();
-  const int64_t count = images.dim(0), side = images.dim(1), out_side = y.dim(1), channels = y.dim(3);
+  const int64_t count = std::ssize(sources), views = y.dim(0), out_side = y.dim(1), channels = y.dim(3);
   if (channels > kChannels) fill(y, 0.0);
-  const uint8_t* in = images.data<uint8_t>();
+  const uint8_t* in = pixels.data<uint8_t>();
   dispatch_float(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     T* out = y.data<T>();
 #pragma omp parallel for schedule(dynamic)
     for (int64_t n = 0; n < count; ++n) {
-      augment_image(in + n * side * side * kChannels, side, params[static_cast<size_t>(n)], o.shape, out_side, normal,
-                    channels, out + n * out_side * out_side * channels);
+      thread_local Scratch scratch;
+      const uint8_t* image = square_of(in, sources[static_cast<size_t>(n)], square, scratch);
+      for (int64_t m = n; m < views; m += count) {
+        augment_image(image, square, params[static_cast<size_t>(m)], scratch, out_side, normal, channels,
+                      out + m * out_side * out_side * channels);
+      }
     }
   });
 }

@@ -67,10 +67,9 @@ class KernelBackend : public Backend {
   void count_labels(const Tensor& labels, Tensor& counts) override;
   void confusion(const Tensor& truth, const Tensor& predicted, Tensor& matrix) override;
 
-  void base_crops(const Tensor& pixels, std::span<const SourceImage> sources, Tensor& y) override;
   int64_t image_channels() const override { return 4; }
-  void augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
-               Tensor& y) override;
+  void augment(const Tensor& pixels, std::span<const SourceImage> sources, int64_t square,
+               std::span<const AugmentParams> params, Tensor& y) override;
   void normalize_images(const Tensor& images, Tensor& y) override;
 
   void sgd(std::span<const OptimSlot> slots, const Tensor& step) override;

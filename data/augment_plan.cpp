@@ -109,10 +109,6 @@ struct Streams {
 
 }  // namespace
 
-AugmentOptions AugmentConfig::options(int view) const {
-  return {.shape = view == 0 && crop ? AugmentOptions::Shape::window : AugmentOptions::Shape::pillow};
-}
-
 AugmentConfig parse_transforms(std::string_view list) {
   AugmentConfig config;
   each_switch([&](const Switch& s) { config.*s.flag = false; });
@@ -185,6 +181,7 @@ AugmentParams EpochPlan::params(int64_t image, int view, int64_t side) const {
   p.blur = config_.blur && d.blur[v] < config_.blur_probability;
   // The authors' formula, which reuses the decision number and mostly turns out negative; only its square matters.
   if (p.blur) p.blur_radius = static_cast<float>((d.blur[v] - 0.5) * 3.8 + 0.1);
+  if (view == 0 && config_.crop) p.shape = AugmentParams::Shape::window;
   const auto whole = static_cast<int32_t>(side);
   p.window = view == 0 ? window(image, side) : CropWindow{.height = whole, .width = whole};
   return p;

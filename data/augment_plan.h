@@ -28,10 +28,6 @@ struct AugmentConfig {
   double hue_range = 0.1;         // shift in [-hue_range, hue_range) of the colour circle
   double min_scale = 0.5;         // side of the crop / side of the image, in [min_scale, 1)
 
-  /// How the coloured image of `view` (0 or 1) becomes the network's input: view 0 is cropped as an image when crop is
-  /// on; otherwise both views are shrunk as a whole.
-  AugmentOptions options(int view) const;
-
   bool operator==(const AugmentConfig&) const = default;
 };
 
@@ -73,8 +69,9 @@ class EpochPlan {
   const AugmentConfig& config() const { return config_; }
   /// @throws Error when image is out of range; so do params() and window().
   const ImageDraws& draws(int64_t image) const;
-  /// Colours of `view` (0 or 1) and its window in a square image of side `side`, for AugmentConfig::options(view).
-  /// View 1 has the whole image and no flips: its geometry is applied to features by window().
+  /// Colours of `view` (0 or 1), its shape and its window in a square image of side `side`. View 0 is cropped as an
+  /// image when crop is on; otherwise both views are shrunk as a whole. View 1 has no flips either: its geometry is
+  /// applied to features by window().
   AugmentParams params(int64_t image, int view, int64_t side) const;
   /// Crop and flips of an image in a square map of side `side`; the whole map where crop is off.
   CropWindow window(int64_t image, int64_t side) const;

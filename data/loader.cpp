@@ -15,7 +15,6 @@
 
 #include "data/base_crop.h"
 #include "data/disk_cache.h"
-#include "engine/augment.h"
 
 namespace bareseg {
 namespace {
@@ -401,11 +400,6 @@ void Loader::Impl::drop_unreadable(Pending& pending) const {
   batch.indexes.resize(good);
   if (!options.native) batch.images = batch.images.rows(0, static_cast<int64_t>(good));
   if (batch.labels.defined()) batch.labels = batch.labels.rows(0, static_cast<int64_t>(good));
-}
-
-Tensor base_images(const Batch& batch, Device device, int64_t side) {
-  const Tensor images = batch.images.to(device);
-  return batch.sources.empty() ? images : base_crops(images, batch.sources, side);
 }
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options)

@@ -25,7 +25,7 @@ struct LoaderOptions {
   int64_t prefetch = 2;                               // batches prepared ahead of the one that next() waits for
   int64_t cache_bytes = int64_t{1} << 30;             // decoded crops kept in memory; the first that fit stay for good
   std::filesystem::path disk_cache = {};              // file that keeps decoded crops between runs; empty: none
-  bool native = false;                                // images as decoded, whose base crops base_images() makes
+  bool native = false;                                // images as decoded, whose base crops augment() makes
   bool strict = false;                                // an unreadable image is an error in place of a warning
   std::function<void(const std::string&)> warn = {};  // called from next(), once per unreadable image
 };
@@ -39,10 +39,6 @@ struct Batch {
 
   int64_t size() const { return std::ssize(indexes); }
 };
-
-/// The base crops of a batch on a device, uint8 [B, side, side, 3], which are made there from native images. `side` is
-/// the loader's.
-Tensor base_images(const Batch& batch, Device device, int64_t side);
 
 /// Reads images of `dataset`, which must outlive the loader, in a given order. One thread at a time may call it.
 class Loader {

@@ -21,22 +21,20 @@ struct SourceImage {
   int64_t row = 0, col = 0;                   // of the square's corner in that
 };
 
-/// Colour chain of one image and view, applied in this order on 8-bit RGB; each op only where its flag is set.
+/// One view of one image. The colour chain is applied in this order on 8-bit RGB, each op only where its flag is set;
+/// the coloured square then becomes the network's input by its shape.
 struct AugmentParams {
-  bool brightness = false, contrast = false, saturation = false, hue = false, grey = false, blur = false;
-  float brightness_factor = 1.0f, contrast_factor = 1.0f, saturation_factor = 1.0f;
-  int32_t hue_shift = 0;  // added to the 8-bit hue modulo 256
-  float blur_radius = 0.0f;
-  CropWindow window;  // in pixels of the input image; Shape::pillow reads only its flips
-};
-
-struct AugmentOptions {
-  /// How the coloured [S, S] image becomes the network's [T, T] input.
   enum class Shape : uint8_t {
     pillow,  // Pillow's antialiased bilinear resize on 8 bits, then normalised and flipped (view 2, and plain images)
     window,  // normalised, then window -> bilinear (align_corners = false, no antialias) -> flips, in float32 (view 1)
   };
+
+  bool brightness = false, contrast = false, saturation = false, hue = false, grey = false, blur = false;
+  float brightness_factor = 1.0f, contrast_factor = 1.0f, saturation_factor = 1.0f;
+  int32_t hue_shift = 0;  // added to the 8-bit hue modulo 256
+  float blur_radius = 0.0f;
   Shape shape = Shape::pillow;
+  CropWindow window;  // in pixels of the square; Shape::pillow reads only its flips
 };
 
 /// ImageNet statistics of the 0..1 RGB values: network input = (value / 255 - mean) / std.

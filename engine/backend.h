@@ -216,17 +216,14 @@ class Backend {
   // matrix int64 [C, K]: [t, p] += pixels of truth t predicted p; truth uint8 outside [0, C) is skipped.
   virtual void confusion(const Tensor& truth, const Tensor& predicted, Tensor& matrix) = 0;
 
-  // Squares of images, bit-equal between backends: Pillow's 8-bit bilinear resize. pixels uint8 [B] -> y uint8
-  // [N, S, S, 3].
-  virtual void base_crops(const Tensor& pixels, std::span<const SourceImage> sources, Tensor& y) = 0;
-
   // Channels of images that convolution takes fastest: 3, or 4 of which the last is 0.
   virtual int64_t image_channels() const { return 3; }
 
-  // Augmentation, bit-equal between backends (engine/augment_params.h). images uint8 [N, S, S, 3].
-  // y float [N, T, T, 3 or 4], normalised; a fourth channel becomes 0.
-  virtual void augment(const Tensor& images, std::span<const AugmentParams> params, const AugmentOptions& o,
-                       Tensor& y) = 0;
+  // Augmentation of images in pixels uint8 [B], bit-equal between backends (engine/augment_params.h): of each image its
+  // square of side `square`, of that its views. y float [M, T, T, 3 or 4], normalised: view m is of image m % N; a
+  // fourth channel becomes 0.
+  virtual void augment(const Tensor& pixels, std::span<const SourceImage> sources, int64_t square,
+                       std::span<const AugmentParams> params, Tensor& y) = 0;
 
   // images uint8 [N, H, W, 3] -> y float [N, H, W, 3 or 4]: normal_value() of engine/augment_math.h, bit-equal between
   // backends; a fourth channel becomes 0.

@@ -24,7 +24,7 @@ except ImportError:
     torch = None
 
 NOTHING_MEASURED = 77
-CLASSES, DIMS, FEATURE_SIDE, VIEWS_BATCH, BASE, VIEW = 27, 128, 80, 128, 640, 320
+CLASSES, DIMS, FEATURE_SIDE, VIEWS_BATCH, IMAGE_HEIGHT, BASE, VIEW = 27, 128, 80, 128, 480, 640, 320
 POINTS = VIEWS_BATCH * FEATURE_SIDE * FEATURE_SIDE
 TRAINING = ((18, 320, 128), (50, 320, 128), (18, 160, 8))
 rows = []
@@ -231,22 +231,26 @@ def bench_views(_):
         from torchvision.transforms import v2
     except ImportError:
         return skipped("augment/both", "torchvision", "torchvision is not here")
-    images = torch.randint(256, (VIEWS_BATCH, 3, BASE, BASE), dtype=torch.uint8, device="cuda")
+    images = torch.randint(256, (VIEWS_BATCH, 3, IMAGE_HEIGHT, BASE), dtype=torch.uint8, device="cuda")
     jitter = v2.RandomApply([v2.ColorJitter(0.3, 0.3, 0.3, 0.1)], p=0.8)
     colours = v2.Compose([jitter, v2.RandomGrayscale(0.2), v2.RandomApply([v2.GaussianBlur(7, (0.1, 2.0))], p=0.5)])
     finish = v2.Compose([v2.ToDtype(torch.float32, scale=True),
                          v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))])
     crop = v2.Compose([v2.RandomResizedCrop(VIEW, scale=(0.25, 1.0), ratio=(1.0, 1.0)), v2.RandomHorizontalFlip()])
     shrink = v2.Resize(VIEW)
+    square = v2.Compose([v2.Resize(BASE), v2.CenterCrop(BASE)])
+
+    def both(pixels):
+        base = square(pixels)
+        crop(finish(colours(base)))
+        finish(shrink(colours(base)))
 
     def batched():
-        crop(finish(colours(images)))
-        finish(shrink(colours(images)))
+        both(images)
 
     def each():
         for image in images:
-            crop(finish(colours(image)))
-            finish(shrink(colours(image)))
+            both(image)
 
     name = "augment/both"
     # The transforms are drawn by the library: some runs of the first draw no blur, say.

@@ -1,13 +1,12 @@
-// The chain of one image (engine/augment_params.h): colours, blur, then Pillow's resize or a bilinear window,
-// normalised, in 3 channels or 4 of which the last is 0.
+// The second of the augmentation's two passes: the chain of every view (engine/augment_params.h), from its square:
+// colours, blur, then Pillow's resize or a bilinear window, normalised, in 3 channels or 4 of which the last is 0.
 //
-//   luma    where contrast is set: 32 blocks per image sum its luma; 16 pixels per thread and turn. Memory bound: reads
-//           3 S^2 bytes.
 //   tiles   a block makes 32 x 64 outputs. It reads the pixels under them, with the reach of blur and resize (at half
 //           size 66 x 130, blurred up to 78 x 142), once from device memory, four per thread and turn, and keeps them
 //           as planes of bytes in shared memory between the steps. Blur's three passes of one direction happen in
-//           registers. Bound by arithmetic: about 110 instructions per pixel for all colours, 110 for the blur, 30 for
-//           the rest, while memory moves 3 S^2 bytes in and C T^2 sizeof(T) out.
+//           registers. The views of an image follow each other, so that its square is read while the L2 cache has it.
+//           Bound by arithmetic: about 110 instructions per pixel for all colours, 110 for the blur, 30 for the rest,
+//           while memory moves 3 S^2 bytes in and C T^2 sizeof(T) out.
 //   steps   the same with device memory between the steps, for radii and scales whose reach no tile holds.
 //
 // Ladder: bench/ladder/augment.
@@ -23,38 +22,6 @@ namespace {
 using namespace augmentation;
 
 [[maybe_unused]] constexpr int kTileBlocks = 3;  // on a multiprocessor: 80 registers per thread
-
-__global__ void __launch_bounds__(kThreads) luma_kernel(AugmentBatch b, bool packed, int64_t* __restrict__ parts) {
-  BS_SHARED(uint8_t, tone, 256);
-  BS_SHARED(int64_t, scratch, kWarp);
-  constexpr int kPixels = 16, kBytes = 3 * kPixels;
-  const int64_t image = blockIdx.x / kLumaParts, part = blockIdx.x % kLumaParts;
-  const AugmentParams& p = b.plans[image].params;
-  if (!p.contrast) return;
-  const auto v = static_cast<int32_t>(threadIdx.x);
-  tone[v] = static_cast<uint8_t>(p.brightness ? pillow::blend(0, v, p.brightness_factor) : v);
-  __syncthreads();
-  const int64_t pixels = int64_t{b.side} * b.side, packs = packed ? pixels / kPixels : 0;
-  const int64_t thread = part * kThreads + threadIdx.x, threads = kLumaParts * kThreads;
-  const uint8_t* const bytes = b.images + 3 * image * pixels;
-  uint32_t sum = 0;
-  for (int64_t i = thread; i < packs; i += threads) {
-    Pack<uint8_t, 16> pack[3];
-#pragma unroll
-    for (int k = 0; k < 3; ++k) pack[k] = load_pack<16>(bytes + kBytes * i + 16 * k);
-    const auto value = [&](int k) { return int32_t{tone[pack[k / 16][k % 16]]}; };
-#pragma unroll
-    for (int k = 0; k < kBytes; k += 3) {
-      sum += static_cast<uint32_t>(pillow::luma(value(k), value(k + 1), value(k + 2)));
-    }
-  }
-  for (int64_t i = kPixels * packs + thread; i < pixels; i += threads) {
-    const uint8_t* at = bytes + 3 * i;
-    sum += static_cast<uint32_t>(pillow::luma(tone[at[0]], tone[at[1]], tone[at[2]]));
-  }
-  const int64_t total = block_sum(int64_t{sum}, scratch);
-  if (threadIdx.x == 0) parts[blockIdx.x] = total;
-}
 
 template <typename Picture>
 __device__ __forceinline__ void blur_picture(const pillow::Box& box, const Picture& picture, const Picture& other,
@@ -78,13 +45,16 @@ __global__ void __launch_bounds__(kThreads, kTileBlocks)
   BS_SHARED(int32_t, hue, pillow::kHueEntries);
   BS_SHARED(float, normal, 3 * 256);
   BS_SHARED(SourcePlace, columns, kTileCols);
-  const Outputs o = outputs_of_block(b.out_side, b.out_side, tile.out_rows);
-  const AugmentImage plan = b.plans[o.image];
-  const AugmentParams& p = plan.params;
+  Outputs o = outputs_of_block(b.out_side, b.out_side, tile.out_rows);
+  const int64_t views = b.count / b.images;
+  o.picture = o.picture % views * b.images + o.picture / views;
+  const AugmentView view = b.views[o.picture];
+  const AugmentParams& p = view.params;
+  const bool window = p.shape == AugmentParams::Shape::window;
   const CropWindow& w = p.window;
-  const Range rows = source_range(b, w.row, w.height, w.flip_vertical, o.row, o.rows);
-  const Range cols = source_range(b, w.col, w.width, w.flip_horizontal, o.col, o.cols);
-  const int32_t halo = p.blur ? pillow::kBoxPasses * (plan.box.radius + 1) : 0;
+  const Range rows = source_range(b, p.shape, w.row, w.height, w.flip_vertical, o.row, o.rows);
+  const Range cols = source_range(b, p.shape, w.col, w.width, w.flip_horizontal, o.col, o.cols);
+  const int32_t halo = p.blur ? pillow::kBoxPasses * (view.box.radius + 1) : 0;
   const Range all_rows = {max(rows.begin - halo, 0), min(rows.end + halo, b.side)};
   const Range all_cols = {max(cols.begin - halo, 0) / 4 * 4, min(cols.end + halo, b.side)};
   const Planes<SharedArray<uint8_t>, int32_t> picture = {dynamic_shared<uint8_t>(0, 3 * tile.plane), tile.plane,
@@ -92,22 +62,22 @@ __global__ void __launch_bounds__(kThreads, kTileBlocks)
   Planes<SharedArray<uint8_t>, int32_t> other = picture;
   other.data = dynamic_shared<uint8_t>(3 * tile.plane);
 
-  fill_tables(p, mean_luma(b, o.image), b.exact_hues, {tone, hue});
+  fill_tables(b, view, {tone, hue});
   fill_normal(b, normal);
-  if (b.window) fill_columns(b, w, o, picture.col, columns);
+  if (window) fill_columns(b, w, o, picture.col, columns);
   __syncthreads();
-  colour_picture(b.images + 3 * o.image * b.side * b.side, b.side, packed, p, {tone, hue}, all_rows, all_cols, picture);
+  colour_picture(square_of(b, o.picture), b.side, packed, p, {tone, hue}, all_rows, all_cols, picture);
   if (p.blur) {
-    blur_picture(plan.box, picture, other, all_rows.end - all_rows.begin, all_cols.end - all_cols.begin, rows, cols,
+    blur_picture(view.box, picture, other, all_rows.end - all_rows.begin, all_cols.end - all_cols.begin, rows, cols,
                  b.side);
   }
   __syncthreads();
-  if (b.window) {
+  if (window) {
     store_window<N, kChannels>(picture, b, w, o, columns, normal, y);
     return;
   }
   other = {other.data, 0, kChannels * kTileCols, rows.begin, kChannels * o.col};
-  resize_rows<kChannels>(picture, b, rows, o, w.flip_horizontal, other);
+  resize_rows<kChannels>(picture, b.resize, rows, o, w.flip_horizontal, other);
   __syncthreads();
   store_resized<N, kChannels>(other, b, o, w.flip_vertical, normal, y);
 }
@@ -116,26 +86,26 @@ __global__ void __launch_bounds__(kThreads, kTileBlocks)
 
 constexpr int32_t kStepRows = 32;  // of the kTileCols columns that a block makes
 
-__device__ __forceinline__ Planes<uint8_t*, int64_t> planes_of(uint8_t* scratch, int64_t image, int32_t side) {
+__device__ __forceinline__ Planes<uint8_t*, int64_t> planes_of(uint8_t* scratch, int64_t view, int32_t side) {
   const int64_t pitch = (side + 3) / 4 * 4;
-  return {scratch + 3 * image * side * pitch, side * pitch, pitch, 0, 0};
+  return {scratch + 3 * view * side * pitch, side * pitch, pitch, 0, 0};
 }
 
 __device__ __forceinline__ Planes<uint8_t*, int64_t> interleaved_of(uint8_t* scratch, const AugmentBatch& b,
-                                                                    int64_t image) {
+                                                                    int64_t view) {
   const int64_t pitch = int64_t{b.channels} * b.out_side;
-  return {scratch + image * b.side * pitch, 0, pitch, 0, 0};
+  return {scratch + view * b.side * pitch, 0, pitch, 0, 0};
 }
 
 __global__ void __launch_bounds__(kThreads) colour_kernel(AugmentBatch b, bool packed, uint8_t* __restrict__ out) {
   BS_SHARED(uint8_t, tone, 256);
   BS_SHARED(int32_t, hue, pillow::kHueEntries);
   const Outputs o = outputs_of_block(b.side, b.side, kStepRows);
-  const AugmentParams p = b.plans[o.image].params;
-  fill_tables(p, mean_luma(b, o.image), b.exact_hues, {tone, hue});
+  const AugmentView view = b.views[o.picture];
+  fill_tables(b, view, {tone, hue});
   __syncthreads();
-  colour_picture(b.images + 3 * o.image * b.side * b.side, b.side, packed, p, {tone, hue}, {o.row, o.row + o.rows},
-                 {o.col, o.col + o.cols}, planes_of(out, o.image, b.side));
+  colour_picture(square_of(b, o.picture), b.side, packed, view.params, {tone, hue}, {o.row, o.row + o.rows},
+                 {o.col, o.col + o.cols}, planes_of(out, o.picture, b.side));
 }
 
 // One of the box passes, along columns or rows.
@@ -143,10 +113,10 @@ template <bool kColumns>
 __global__ void __launch_bounds__(kThreads)
     box_kernel(AugmentBatch b, uint8_t* __restrict__ scratch, uint8_t* __restrict__ result) {
   const Outputs o = outputs_of_block(b.side, b.side, kStepRows);
-  const AugmentImage& plan = b.plans[o.image];
-  if (!plan.params.blur) return;
-  const pillow::Box box = plan.box;
-  const auto in = planes_of(scratch, o.image, b.side), out = planes_of(result, o.image, b.side);
+  const AugmentView& view = b.views[o.picture];
+  if (!view.params.blur) return;
+  const pillow::Box box = view.box;
+  const auto in = planes_of(scratch, o.picture, b.side), out = planes_of(result, o.picture, b.side);
   for_each_cell(3 * o.rows, o.cols, [&](int32_t item, int32_t col) {
     const int32_t y = o.row + item / 3, x = o.col + col, c = item % 3, place = kColumns ? y : x;
     const auto tap = [&](int32_t t) -> uint32_t {
@@ -163,25 +133,29 @@ template <int kChannels>
 __global__ void __launch_bounds__(kThreads)
     resize_kernel(AugmentBatch b, uint8_t* __restrict__ scratch, uint8_t* __restrict__ result) {
   const Outputs o = outputs_of_block(b.side, b.out_side, kStepRows);
-  resize_rows<kChannels>(planes_of(scratch, o.image, b.side), b, {o.row, o.row + o.rows}, o,
-                         b.plans[o.image].params.window.flip_horizontal, interleaved_of(result, b, o.image));
+  const AugmentParams& p = b.views[o.picture].params;
+  if (p.shape != AugmentParams::Shape::pillow) return;
+  resize_rows<kChannels>(planes_of(scratch, o.picture, b.side), b.resize, {o.row, o.row + o.rows}, o,
+                         p.window.flip_horizontal, interleaved_of(result, b, o.picture));
 }
 
-// The last step, from resize_kernel()'s result or the blurred planes.
+// The last step, from the blurred planes or resize_kernel()'s result.
 template <int N, int kChannels, typename T>
 __global__ void __launch_bounds__(kThreads)
-    store_kernel(AugmentBatch b, uint8_t* __restrict__ scratch, T* __restrict__ y) {
+    store_kernel(AugmentBatch b, uint8_t* __restrict__ scratch, uint8_t* __restrict__ resized, T* __restrict__ y) {
   BS_SHARED(float, normal, 3 * 256);
   BS_SHARED(SourcePlace, columns, kTileCols);
   const Outputs o = outputs_of_block(b.out_side, b.out_side, kStepRows);
-  const CropWindow w = b.plans[o.image].params.window;
+  const AugmentParams& p = b.views[o.picture].params;
+  const CropWindow w = p.window;
+  const bool window = p.shape == AugmentParams::Shape::window;
   fill_normal(b, normal);
-  if (b.window) fill_columns(b, w, o, 0, columns);
+  if (window) fill_columns(b, w, o, 0, columns);
   __syncthreads();
-  if (b.window)
-    store_window<N, kChannels>(planes_of(scratch, o.image, b.side), b, w, o, columns, normal, y);
+  if (window)
+    store_window<N, kChannels>(planes_of(scratch, o.picture, b.side), b, w, o, columns, normal, y);
   else
-    store_resized<N, kChannels>(interleaved_of(scratch, b, o.image), b, o, w.flip_vertical, normal, y);
+    store_resized<N, kChannels>(interleaved_of(resized, b, o.picture), b, o, w.flip_vertical, normal, y);
 }
 
 // Network inputs of interleaved pixels, N neighbouring outputs of n per thread.
@@ -208,35 +182,31 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void augment_luma(Stream stream, const AugmentBatch& b, int64_t* parts) {
-  launch(luma_kernel, {b.count * kLumaParts, kThreads}, stream, b, packed_images(b), parts);
-}
-
 template <typename T>
 void augment_tiles(Stream stream, const AugmentBatch& b, const AugmentTile& tile, T* y) {
   with_pack(b, y, [&](auto pack, auto channels) {
     const size_t shared = static_cast<size_t>(3 * tile.plane + tile.second);
     launch(tiles_kernel<pack(), channels(), T>, grid_of_outputs(b.count, b.out_side, b.out_side, tile.out_rows, shared),
-           stream, b, tile, packed_images(b), y);
+           stream, b, tile, packed_squares(b), y);
   });
 }
 
 template <typename T>
-void augment_steps(Stream stream, const AugmentBatch& b, bool blur, uint8_t* scratch, uint8_t* other, T* y) {
+void augment_steps(Stream stream, const AugmentBatch& b, bool blur, bool resizes, uint8_t* scratch, uint8_t* other,
+                   T* y) {
   const Grid whole = grid_of_outputs(b.count, b.side, b.side, kStepRows);
-  launch(colour_kernel, whole, stream, b, packed_images(b), scratch);
+  launch(colour_kernel, whole, stream, b, packed_squares(b), scratch);
   for (int pass = 0; blur && pass < 2 * pillow::kBoxPasses; ++pass) {
     launch(pass < pillow::kBoxPasses ? box_kernel<false> : box_kernel<true>, whole, stream, b, scratch, other);
-    std::swap(scratch, other);  // an even number of times: images without blur stay where they are
+    std::swap(scratch, other);  // an even number of times: views without blur stay where they are
   }
-  if (!b.window) {
+  if (resizes) {
     launch(b.channels == 4 ? resize_kernel<4> : resize_kernel<3>,
            grid_of_outputs(b.count, b.side, b.out_side, kStepRows), stream, b, scratch, other);
-    std::swap(scratch, other);
   }
   with_pack(b, y, [&](auto pack, auto channels) {
     launch(store_kernel<pack(), channels(), T>, grid_of_outputs(b.count, b.out_side, b.out_side, kStepRows), stream, b,
-           scratch, y);
+           scratch, other, y);
   });
 }
 
@@ -261,7 +231,7 @@ template void normalize_images(Stream, const uint8_t*, int64_t, int64_t, float*)
 template void normalize_images(Stream, const uint8_t*, int64_t, int64_t, bfloat16*);
 template void augment_tiles(Stream, const AugmentBatch&, const AugmentTile&, float*);
 template void augment_tiles(Stream, const AugmentBatch&, const AugmentTile&, bfloat16*);
-template void augment_steps(Stream, const AugmentBatch&, bool, uint8_t*, uint8_t*, float*);
-template void augment_steps(Stream, const AugmentBatch&, bool, uint8_t*, uint8_t*, bfloat16*);
+template void augment_steps(Stream, const AugmentBatch&, bool, bool, uint8_t*, uint8_t*, float*);
+template void augment_steps(Stream, const AugmentBatch&, bool, bool, uint8_t*, uint8_t*, bfloat16*);
 
 }  // namespace bareseg

@@ -1,6 +1,8 @@
-// Augmentation of a batch of square 8-bit images, bit-equal to the CPU's (engine/pillow_math.h, engine/augment_math.h).
-// Two ways to the same result: augment_tiles() keeps a tile of the picture in shared memory from its bytes to the
-// network's input; augment_steps() goes through device memory step by step, for what no tile holds.
+// Augmentation of a batch of images, bit-equal to the CPU's (engine/pillow_math.h, engine/augment_math.h), in two
+// passes: augment_squares() makes every image's square and the means of the views with contrast, which depend on all of
+// it; then all views of all images are made at once. The second has two ways to the same result: augment_tiles() keeps
+// a tile of the picture in shared memory from its bytes to the network's input; augment_steps() goes through device
+// memory step by step, for what no tile holds.
 #pragma once
 
 #include <cstddef>
@@ -14,25 +16,45 @@
 
 namespace bareseg {
 
-/// One image's parameters, and the box of its blur.
-struct AugmentImage {
+/// A resize along one axis: output i is the sum of weights[t][i] times pixel first[i] + t, t < count.
+struct DeviceTaps {
+  int32_t count = 0, outputs = 0;
+  const int32_t* first = nullptr;    // [outputs]
+  const int32_t* weights = nullptr;  // [count, outputs]
+};
+
+/// The taps of a side of the square, where they lie in a table of int32: first[side], then weights[taps, side].
+struct CropAxis {
+  int32_t taps = 0;
+  int64_t at = 0;
+};
+
+/// An image, and what makes its square.
+struct AugmentSource {
+  int64_t pixels = 0, width = 0;  // bytes before its pixels; of its rows
+  CropAxis across, down;
+};
+
+/// One view's parameters, the box of its blur, and the sum over its square of luma after brightness, where contrast is
+/// set: augment_squares() adds to it.
+struct AugmentView {
   AugmentParams params;
   pillow::Box box;
+  unsigned long long luma = 0;
 };
 
 /// A batch as the kernels see it; pointers are to the device's memory.
 struct AugmentBatch {
-  const uint8_t* images = nullptr;  // [count, side, side, 3]
-  int64_t count = 0;
+  const uint8_t* pixels = nullptr;  // the images, one after the other
+  const AugmentSource* sources = nullptr;
+  const int32_t* crop_tables = nullptr;
+  uint8_t* squares = nullptr;             // [images, side, side, 3]
+  AugmentView* views = nullptr;           // [count], of image number i % images
+  int64_t images = 0, count = 0;          // N and M
   int32_t side = 0, out_side = 0;         // S and T
   int32_t channels = 3;                   // C of the outputs: 3, or 4 of which the last is 0
-  const AugmentImage* plans = nullptr;    // [count]
   const uint8_t* exact_hues = nullptr;    // pillow::exact_hues()
-  const int64_t* luma_parts = nullptr;    // what augment_luma() wrote; read where contrast is set
-  bool window = false;                    // AugmentOptions::Shape::window; else Pillow's resize with the taps below:
-  int32_t taps = 0;                       // output i is the sum of weights[t][i] times pixel first[i] + t, t < taps
-  const int32_t* first = nullptr;         // [T]
-  const int32_t* weights = nullptr;       // [taps, T]
+  DeviceTaps resize = {};                 // from S to T, of Shape::pillow
   float mean[3] = {}, deviation[3] = {};  // of the network's input
 };
 
@@ -50,32 +72,32 @@ inline constexpr int32_t kTileBlurRadius = 1;  // the greatest box radius that a
 class AugmentPlan {
  public:
   /// All as augment() has checked them.
-  AugmentPlan(std::span<const AugmentParams> params, const AugmentOptions& options, int64_t side, int64_t out_side,
-              int64_t channels = 3);
+  AugmentPlan(std::span<const SourceImage> sources, int64_t side, std::span<const AugmentParams> params,
+              int64_t out_side, int64_t channels);
 
-  /// To be copied to the device.
+  /// To be copied to the device, anew for every time that augment_squares() runs.
   std::vector<std::byte> tables() const;
-  /// `tables` is that copy. luma_parts is left to the caller.
-  AugmentBatch batch(const uint8_t* images, const void* tables) const;
-  bool contrast() const { return contrast_; }  // any image needs augment_luma()
-  bool blur() const { return blur_; }          // any image has one
+  /// `tables` is that copy. squares is left to the caller.
+  AugmentBatch batch(const uint8_t* pixels, void* tables) const;
+  bool blur() const { return blur_; }        // any view has one
+  bool resizes() const { return resizes_; }  // any view has Shape::pillow
   /// The tile of the most rows that fits into shared memory; none where augment_steps() must do.
   std::optional<AugmentTile> tile() const;
 
  private:
   int64_t reach(int32_t CropWindow::*size, int64_t length) const;
 
-  std::vector<AugmentImage> images_;
-  pillow::Taps taps_;  // empty with Shape::window
+  std::vector<AugmentSource> sources_;
+  std::vector<int32_t> crop_tables_;
+  std::vector<AugmentView> views_;
+  pillow::Taps taps_;  // of Shape::pillow; empty where no view has it
   int32_t side_, out_side_, channels_;
-  bool window_, contrast_ = false, blur_ = false;
+  bool resizes_ = false, blur_ = false;
   int32_t box_radius_ = 0;  // the greatest
 };
 
-inline constexpr int32_t kLumaParts = 32;
-
-/// Sums of luma after brightness, of the images with contrast, in parts: int64 [count, kLumaParts].
-void augment_luma(Stream stream, const AugmentBatch& batch, int64_t* parts);
+/// The squares, and the sums of luma in the views.
+void augment_squares(Stream stream, const AugmentBatch& batch);
 
 /// y [count, T, T, C], of float or bfloat16.
 template <typename T>
@@ -90,8 +112,9 @@ inline int64_t augment_scratch_bytes(const AugmentBatch& b) {
   const int64_t planes = 3 * ceil_div(b.side, 4) * 4, resized = int64_t{b.channels} * b.out_side;
   return ceil_div(b.count * b.side * (planes > resized ? planes : resized), 16) * 16;
 }
-/// The same. `blur` says whether any image has one.
+/// The same. `blur` and `resizes` are the plan's.
 template <typename T>
-void augment_steps(Stream stream, const AugmentBatch& batch, bool blur, uint8_t* scratch, uint8_t* other, T* y);
+void augment_steps(Stream stream, const AugmentBatch& batch, bool blur, bool resizes, uint8_t* scratch, uint8_t* other,
+                   T* y);
 
 }  // namespace bareseg

@@ -16,12 +16,12 @@ struct Range {
   int32_t begin, end;
 };
 
-/// The outputs of a block.
+/// The outputs of a block, of one picture among several: a view, or a square.
 struct Outputs {
-  int64_t image;
+  int64_t picture;
   int32_t row, col, rows, cols;
 };
-/// Blocks go over the [height, width] outputs of each image in tiles of max_rows x kTileCols.
+/// Blocks go over the [height, width] outputs of each picture in tiles of max_rows x kTileCols.
 __device__ __forceinline__ Outputs outputs_of_block(int32_t height, int32_t width, int32_t max_rows) {
   const uint32_t across = static_cast<uint32_t>(width + kTileCols - 1) / kTileCols;
   const uint32_t tiles = across * (static_cast<uint32_t>(height + max_rows - 1) / static_cast<uint32_t>(max_rows));
@@ -35,8 +35,13 @@ inline Grid grid_of_outputs(int64_t count, int64_t height, int64_t width, int64_
   return {count * ceil_div(height, max_rows) * ceil_div(width, kTileCols), dim3(kThreads), shared, from, line};
 }
 
-/// True when rows of the images are whole words and all their pixels whole packs.
-inline bool packed_images(const AugmentBatch& b) { return b.side % 4 == 0 && aligned_for_packs(b.images); }
+/// True when rows of the squares are whole words.
+inline bool packed_squares(const AugmentBatch& b) { return b.side % 4 == 0 && aligned_for_packs(b.squares); }
+
+/// The square that a view is made of.
+__device__ __forceinline__ const uint8_t* square_of(const AugmentBatch& b, int64_t view) {
+  return b.squares + 3 * (view % b.images) * b.side * b.side;
+}
 
 /// Calls start(outputs per access, channels), both constants.
 template <typename T, typename Start>
@@ -87,25 +92,19 @@ struct ColourTables {
   SharedArray<int32_t> hue;   // [pillow::kHueEntries]
 };
 
-/// `luma` is the mean that contrast blends with.
-__device__ __forceinline__ void fill_tables(const AugmentParams& p, int32_t luma, const uint8_t* exact_hues,
+__device__ __forceinline__ void fill_tables(const AugmentBatch& b, const AugmentView& view,
                                             const ColourTables& tables) {
+  const AugmentParams& p = view.params;
   const auto thread = static_cast<int32_t>(threadIdx.x);
   int32_t v = thread;
   if (p.brightness) v = pillow::blend(0, v, p.brightness_factor);
-  if (p.contrast) v = pillow::blend(luma, v, p.contrast_factor);
+  if (p.contrast)
+    v = pillow::blend(pillow::mean_luma(static_cast<int64_t>(view.luma), int64_t{b.side} * b.side), v,
+                      p.contrast_factor);
   tables.tone[thread] = static_cast<uint8_t>(v);
   if (!p.hue || thread >= pillow::kHues) return;
-  tables.hue[2 * thread] = pillow::hue_entry(2 * thread, p.hue_shift, exact_hues);
-  tables.hue[2 * thread + 1] = pillow::hue_entry(2 * thread + 1, p.hue_shift, exact_hues);
-}
-
-/// The mean luma of an image with contrast, else 0. Every warp sums the parts for itself.
-__device__ __forceinline__ int32_t mean_luma(const AugmentBatch& b, int64_t image) {
-  static_assert(kLumaParts == kWarp);
-  if (!b.plans[image].params.contrast) return 0;
-  const int64_t sum = warp_sum(b.luma_parts[image * kLumaParts + lane_in_warp()]);
-  return pillow::mean_luma(sum, int64_t{b.side} * b.side);
+  tables.hue[2 * thread] = pillow::hue_entry(2 * thread, p.hue_shift, b.exact_hues);
+  tables.hue[2 * thread + 1] = pillow::hue_entry(2 * thread + 1, p.hue_shift, b.exact_hues);
 }
 
 /// Red, green and blue of four neighbours of a row.
@@ -268,10 +267,10 @@ __device__ __forceinline__ void blur_columns(const Picture& in, int32_t height, 
 
 /// The input rows or columns that make outputs [begin, begin + count), which `flip` takes from the other end. With
 /// Shape::window from the window [window, window + size).
-__device__ __forceinline__ Range source_range(const AugmentBatch& b, int32_t window, int32_t size, bool flip,
-                                              int32_t begin, int32_t count) {
+__device__ __forceinline__ Range source_range(const AugmentBatch& b, AugmentParams::Shape shape, int32_t window,
+                                              int32_t size, bool flip, int32_t begin, int32_t count) {
   const int32_t first = flip ? b.out_side - begin - count : begin, last = first + count - 1;
-  if (!b.window) return {b.first[first], b.first[last] + b.taps};
+  if (shape == AugmentParams::Shape::pillow) return {b.resize.first[first], b.resize.first[last] + b.resize.count};
   const float scale = static_cast<float>(size) / static_cast<float>(b.out_side);
   return {window + source_place(first, scale, size).low, window + source_place(last, scale, size).high + 1};
 }
@@ -279,19 +278,19 @@ __device__ __forceinline__ Range source_range(const AugmentBatch& b, int32_t win
 /// Pillow's resize along rows, of input rows `rows` to the outputs' columns, flipped where asked: out holds rows of
 /// interleaved pixels, kChannels bytes apart. Four rows at a time share a weight.
 template <int kChannels, typename In, typename Out>
-__device__ __forceinline__ void resize_rows(const In& in, const AugmentBatch& b, Range rows, const Outputs& o,
+__device__ __forceinline__ void resize_rows(const In& in, const DeviceTaps& taps, Range rows, const Outputs& o,
                                             bool flip, const Out& out) {
   constexpr int kRows = 4;
   const int32_t col = static_cast<int32_t>(threadIdx.x) % kTileCols;
   if (col >= o.cols) return;
-  const int32_t x = o.col + col, from = flip ? b.out_side - 1 - x : x, first = b.first[from];
+  const int32_t x = o.col + col, from = flip ? taps.outputs - 1 - x : x, first = taps.first[from];
   const int32_t step = kRows * (kThreads / kTileCols);
   for (int32_t y = rows.begin + kRows * (static_cast<int32_t>(threadIdx.x) / kTileCols); y < rows.end; y += step) {
     int32_t sum[kRows][3];
 #pragma unroll
     for (int i = 0; i < 3 * kRows; ++i) sum[i / 3][i % 3] = pillow::kHalfWeight;
-    for (int32_t t = 0; t < b.taps; ++t) {
-      const int32_t weight = b.weights[int64_t{t} * b.out_side + from];
+    for (int32_t t = 0; t < taps.count; ++t) {
+      const int32_t weight = taps.weights[int64_t{t} * taps.outputs + from];
 #pragma unroll
       for (int i = 0; i < 3 * kRows; ++i) {
         sum[i / 3][i % 3] += weight * in.data[in.at(i % 3, min(y + i / 3, rows.end - 1), first + t)];
@@ -316,7 +315,7 @@ __device__ __forceinline__ void fill_normal(const AugmentBatch& b, SharedArray<f
 /// are 0 in v[] already.
 template <int N, int kChannels, typename T, typename Value>
 __device__ __forceinline__ void store_outputs(const Outputs& o, int32_t out_side, T* y, const Value& value) {
-  T* const out = y + kChannels * ((o.image * out_side + o.row) * out_side + o.col);
+  T* const out = y + kChannels * ((o.picture * out_side + o.row) * out_side + o.col);
   for_each_cell(o.rows, kChannels * o.cols / N, [&](int32_t row, int32_t pack) {
     float v[N] = {};
     value(row, N * pack, v);
@@ -330,12 +329,12 @@ template <int N, int kChannels, typename T, typename In>
 __device__ __forceinline__ void store_resized(const In& in, const AugmentBatch& b, const Outputs& o, bool flip,
                                               SharedArray<float> normal, T* y) {
   store_outputs<N, kChannels>(o, b.out_side, y, [&](int32_t row, int32_t element, float(&v)[N]) {
-    const int32_t to = o.row + row, from = flip ? b.out_side - 1 - to : to, first = b.first[from];
+    const int32_t to = o.row + row, from = flip ? b.out_side - 1 - to : to, first = b.resize.first[from];
     int32_t sum[N];
 #pragma unroll
     for (int i = 0; i < N; ++i) sum[i] = pillow::kHalfWeight;
-    for (int32_t t = 0; t < b.taps; ++t) {
-      const int32_t weight = b.weights[int64_t{t} * b.out_side + from];
+    for (int32_t t = 0; t < b.resize.count; ++t) {
+      const int32_t weight = b.resize.weights[int64_t{t} * b.out_side + from];
       const Pack<uint8_t, N> pack = load_pack<N>(in.data + in.at(0, first + t, kChannels * o.col + element));
 #pragma unroll
       for (int i = 0; i < N; ++i) sum[i] += weight * pack[i];

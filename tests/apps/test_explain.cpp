@@ -55,7 +55,7 @@ class Explain : public testing::Test {
     const AugmentParams params[] = {plan.params(draw, view, 48)};
     const NoGrad no_grad;
     const ModeGuard mode(*segmenter_.network, false);
-    const Tensor map = segmenter_.network->forward(augment(square, params, plan.config().options(view), kSide));
+    const Tensor map = segmenter_.network->forward(augment(square, params, kSide));
     return view == 0 ? map : crop_resize_flip(map, {plan.window(draw, kCells)}, kCells);
   }
 

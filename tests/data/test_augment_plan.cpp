@@ -202,9 +202,9 @@ TEST(EpochPlan, SwitchesAreIndependentAndDoNotDraw) {
   }
   EXPECT_TRUE(vertical);
   EXPECT_TRUE(grey);
-  EXPECT_EQ(config.options(0).shape, AugmentOptions::Shape::pillow);
-  EXPECT_EQ(AugmentConfig{}.options(0).shape, AugmentOptions::Shape::window);
-  EXPECT_EQ(AugmentConfig{}.options(1).shape, AugmentOptions::Shape::pillow);
+  EXPECT_EQ(flips.params(0, 0, 40).shape, AugmentParams::Shape::pillow);
+  EXPECT_EQ(all.params(0, 0, 40).shape, AugmentParams::Shape::window);
+  EXPECT_EQ(all.params(0, 1, 40).shape, AugmentParams::Shape::pillow);
 }
 
 TEST(EpochPlan, WindowsStayInsideSmallMaps) {

@@ -15,6 +15,7 @@
 #include "data/base_crop.h"
 #include "data/disk_cache.h"
 #include "data/loader.h"
+#include "engine/augment.h"
 #include "engine/random.h"
 
 namespace bareseg {
@@ -184,15 +185,16 @@ std::vector<uint8_t> crops_of(const Batch& batch, int64_t side) {
   return crops;
 }
 
-TEST(BaseImages, AreMadeOfNativeOnes) {
+TEST(Loader, ViewsOfNativeImagesAreThoseOfBaseCrops) {
   const FakeDataset data(5);
   Loader loader(data, {.batch = 5, .side = 9, .workers = 1, .native = true});
   loader.start(shuffled(5));
   Batch batch;
   ASSERT_TRUE(loader.next(batch));
-  const Tensor crops = base_images(batch, {}, 9);
-  EXPECT_EQ(crops.shape(), (Shape{5, 9, 9, 3}));
-  EXPECT_EQ(crops.to_vector<uint8_t>(), crops_of(batch, 9));
+  const Tensor crops = Tensor::from(crops_of(batch, 9), {5, 9, 9, 3});
+  const std::vector<AugmentParams> none(5);
+  EXPECT_EQ(augment(batch.images, batch.sources, 9, none, 9).to_vector<float>(),
+            normalize_images(crops).to_vector<float>());
 }
 
 TEST(Loader, NativeImagesGiveTheSameBaseCrops) {

@@ -13,7 +13,15 @@
 namespace bareseg {
 namespace {
 
-using Shape8 = AugmentOptions::Shape;
+using Shape8 = AugmentParams::Shape;
+
+// Views that all have one shape.
+Tensor augmented(const Tensor& images, std::span<const AugmentParams> params, Shape8 shape, int64_t side,
+                 DType dtype = kFloat32, int64_t channels = 3) {
+  std::vector<AugmentParams> shaped(params.begin(), params.end());
+  for (AugmentParams& p : shaped) p.shape = shape;
+  return augment(images, shaped, side, dtype, channels);
+}
 
 float normal_of(uint8_t value, size_t channel) {
   return (static_cast<float>(value) / 255.0f - kImageMean[channel]) / kImageStd[channel];
@@ -41,8 +49,7 @@ TEST_P(OpTest, AugmentChainAndResizeEqualPillow) {
     for (const bool flip : {false, true}) {
       AugmentParams p = chain_params(r);
       p.window.flip_horizontal = flip;
-      const std::vector<float> got =
-          augment(images, {&p, 1}, {.shape = Shape8::pillow}, r.out_width).to_vector<float>();
+      const std::vector<float> got = augmented(images, {&p, 1}, Shape8::pillow, r.out_width).to_vector<float>();
       ASSERT_EQ(got.size(), r.result.size());
       int64_t wrong = 0;
       for (int64_t y = 0; y < r.out_height; ++y) {
@@ -58,17 +65,17 @@ TEST_P(OpTest, AugmentChainAndResizeEqualPillow) {
   }
 }
 
-// Images of many sizes in one piece of memory, made smaller and larger, squares of odd sides and of whole packs.
-TEST_P(OpTest, BaseCropsEqualPillow) {
-  Random random(11, Draws::test);
-  const auto between = [&](int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(random.below(static_cast<uint64_t>(high - low + 1)));
-  };
-  for (const int64_t side : {1, 5, 16, 33, 48}) {
-    std::vector<uint8_t> pixels(3);  // before the first
-    std::vector<SourceImage> sources;
-    for (int i = 0; i < 7; ++i) {
-      SourceImage s{.offset = std::ssize(pixels), .height = between(1, 90), .width = between(1, 90)};
+// Images of many sizes in one piece of memory, and a square of each.
+struct Photographs {
+  std::vector<uint8_t> pixels = std::vector<uint8_t>(3);  // before the first
+  std::vector<SourceImage> sources;
+
+  Photographs(Random& random, int images, int64_t most, int64_t side) {
+    const auto between = [&](int64_t low, int64_t high) {
+      return low + static_cast<int64_t>(random.below(static_cast<uint64_t>(high - low + 1)));
+    };
+    for (int i = 0; i < images; ++i) {
+      SourceImage s{.offset = std::ssize(pixels), .height = between(1, most), .width = between(1, most)};
       s.out_height = i == 0 ? std::max(side, s.height) : between(side, side + 40);
       s.out_width = i == 1 ? std::max(side, s.width) : between(side, side + 40);
       s.row = between(0, s.out_height - side);
@@ -76,30 +83,37 @@ TEST_P(OpTest, BaseCropsEqualPillow) {
       for (int64_t k = 0; k < 3 * s.height * s.width; ++k) pixels.push_back(static_cast<uint8_t>(random.below(256)));
       sources.push_back(s);
     }
-    const Tensor images = Tensor::from(pixels, {std::ssize(pixels)}, device());
-    const std::vector<uint8_t> got = base_crops(images, sources, side).to_vector<uint8_t>();
-    std::vector<uint8_t> expected(static_cast<size_t>(side * side * 3));
-    ASSERT_EQ(got.size(), sources.size() * expected.size());
-    for (size_t i = 0; i < sources.size(); ++i) {
-      const SourceImage& s = sources[i];
-      pillow::resize_bilinear(pixels.data() + s.offset, s.height, s.width, 3, s.out_height, s.out_width,
-                              {.row = s.row, .col = s.col, .height = side, .width = side}, expected.data());
-      EXPECT_TRUE(
-          std::equal(expected.begin(), expected.end(), got.begin() + std::ssize(expected) * static_cast<int64_t>(i)))
-          << s.height << "x" << s.width << " to " << s.out_height << "x" << s.out_width << ", side " << side;
-    }
   }
-  const Tensor pixels = Tensor::zeros({12 * 3}, kUInt8, device());
-  EXPECT_EQ(base_crops(pixels, {}, 4).shape(), (Shape{0, 4, 4, 3}));
-  const auto one = [&](const SourceImage& s, int64_t side) { return base_crops(pixels, {&s, 1}, side); };
-  const SourceImage whole{.height = 3, .width = 4, .out_height = 3, .out_width = 4};
-  EXPECT_EQ(one(whole, 3).shape(), (Shape{1, 3, 3, 3}));
-  SourceImage bad = whole;
-  bad.offset = 1;
-  EXPECT_ERROR(one(bad, 3), "base_crops: 3 x 4 pixels 1 bytes from the first do not lie in 36 bytes");
-  EXPECT_ERROR(one(whole, 4), "base_crops: a square of side 4 at row 0, column 0 does not lie in 3 x 4");
-  EXPECT_ERROR(one(whole, 0), "base_crops: side must be positive, got 0");
-  EXPECT_ERROR(base_crops(Tensor::zeros({2, 6}, kUInt8, device()), {}, 1), "base_crops: pixels must be uint8 [B]");
+  std::vector<uint8_t> square(size_t image, int64_t side) const {
+    const SourceImage& s = sources[image];
+    std::vector<uint8_t> bytes(static_cast<size_t>(side * side * 3));
+    pillow::resize_bilinear(pixels.data() + s.offset, s.height, s.width, 3, s.out_height, s.out_width,
+                            {.row = s.row, .col = s.col, .height = side, .width = side}, bytes.data());
+    return bytes;
+  }
+};
+
+// Made smaller and larger, squares of odd sides and of whole words, of more rows than fit into shared memory at once.
+TEST_P(OpTest, SquaresOfImagesEqualPillow) {
+  Random random(11, Draws::test);
+  for (const auto& [side, most] : {std::array<int64_t, 2>{1, 90}, {5, 90}, {16, 90}, {33, 90}, {48, 90}, {70, 300}}) {
+    const Photographs photographs(random, most > 90 ? 3 : 7, most, side);
+    const Tensor pixels = Tensor::from(photographs.pixels, {std::ssize(photographs.pixels)}, device());
+    const std::vector<AugmentParams> none(photographs.sources.size());
+    const std::vector<float> got = augment(pixels, photographs.sources, side, none, side).to_vector<float>();
+    size_t at = 0;
+    for (size_t i = 0; i < none.size(); ++i) {
+      int64_t wrong = 0;
+      for (const uint8_t v : photographs.square(i, side)) {
+        wrong += got[at] != normal_of(v, at % 3);
+        ++at;
+      }
+      const SourceImage& s = photographs.sources[i];
+      EXPECT_EQ(wrong, 0) << s.height << "x" << s.width << " to " << s.out_height << "x" << s.out_width << ", side "
+                          << side;
+    }
+    EXPECT_EQ(at, got.size());
+  }
 }
 
 // torch fuses multiply and add: places up to 40 differ by their last bit, 3.8e-6, times neighbours up to 4.8 apart.
@@ -114,7 +128,7 @@ TEST_P(OpTest, AugmentWindowFollowsTorch) {
                 .flip_horizontal = at(4) != 0,
                 .flip_vertical = at(5) != 0};
     const Tensor images = Tensor::from(r.picture, {1, r.height, r.width, 3}, device());
-    const std::vector<float> got = augment(images, {&p, 1}, {.shape = Shape8::window}, at(3)).to_vector<float>();
+    const std::vector<float> got = augmented(images, {&p, 1}, Shape8::window, at(3)).to_vector<float>();
     ASSERT_EQ(got.size(), r.result_float.size());
     for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], r.result_float[i], 1e-5) << golden::describe(r);
   }
@@ -179,12 +193,45 @@ TEST_P(OpTest, AugmentEqualsTheCpuBitForBit) {
         params.push_back(random_params(random, static_cast<int32_t>(c.side), c.max_blur));
       }
       for (const DType dtype : {kFloat32, kBFloat16}) {
-        const Tensor expected = augment(images, params, {.shape = shape}, c.out, dtype);
+        const Tensor expected = augmented(images, params, shape, c.out, dtype);
         const Tensor there = images.to(device()), given = number % 5 == 0 ? misaligned(there) : there;
-        const Tensor got = augment(given, params, {.shape = shape}, c.out, dtype);
+        const Tensor got = augmented(given, params, shape, c.out, dtype);
         EXPECT_EQ(dtype == kFloat32 ? different<float>(got, expected) : different<bfloat16>(got, expected), 0)
             << c.images << " images of side " << c.side << " to " << c.out << ", blur " << c.max_blur << ", shape "
             << (shape == Shape8::window ? "window, " : "pillow, ") << dtype << ", seed " << kTestSeed;
+      }
+    }
+  }
+}
+
+// Several views of every image at once, of both shapes, each as if made alone of the image's square by the CPU: in
+// tiles, and through device memory.
+TEST_P(OpTest, ViewsOfImagesAreThoseOfTheirSquares) {
+  struct Case {
+    int64_t images, views, square, out;
+    float max_blur;
+  };
+  uint64_t number = 0;
+  for (const Case& c : {Case{5, 2, 48, 24, 1.9f}, Case{3, 3, 33, 17, 1.9f}, Case{2, 2, 70, 64, 1.9f},
+                        Case{4, 1, 16, 40, 1.9f}, Case{3, 2, 33, 16, 4.0f}, Case{2, 3, 40, 24, 30.0f}}) {
+    Random random(kTestSeed, Draws::test, 4000 + number++);
+    const Photographs photographs(random, static_cast<int>(c.images), 90, c.square);
+    std::vector<AugmentParams> params;
+    for (int64_t m = 0; m < c.views * c.images; ++m) {
+      params.push_back(random_params(random, static_cast<int32_t>(c.square), c.max_blur));
+      if (random.below(2) == 0) params.back().shape = Shape8::window;
+    }
+    const Tensor pixels = Tensor::from(photographs.pixels, {std::ssize(photographs.pixels)}, device());
+    for (const int64_t channels : {3, 4}) {
+      const Tensor got = augment(pixels, photographs.sources, c.square, params, c.out, kBFloat16, channels);
+      ASSERT_EQ(got.shape(), (Shape{c.views * c.images, c.out, c.out, channels}));
+      for (int64_t m = 0; m < c.views * c.images; ++m) {
+        const std::vector<uint8_t> square = photographs.square(static_cast<size_t>(m % c.images), c.square);
+        const Tensor expected = augment(Tensor::from(square, {1, c.square, c.square, 3}),
+                                        {&params[static_cast<size_t>(m)], 1}, c.out, kBFloat16, channels);
+        EXPECT_EQ(different<bfloat16>(got.rows(m, m + 1), expected), 0)
+            << "view " << m << " of " << c.images << " squares of " << c.square << " to " << c.out << ", blur "
+            << c.max_blur << ", channels " << channels << ", seed " << kTestSeed;
       }
     }
   }
@@ -207,11 +254,11 @@ TEST_P(OpTest, AugmentedWindowIsCutFromTheWholeImage) {
                     .hue_shift = 11,
                     .blur_radius = radius,
                     .window = {}};
-    const std::vector<float> whole = augment(image, {&p, 1}, {}, kSide).to_vector<float>();
+    const std::vector<float> whole = augment(image, {&p, 1}, kSide).to_vector<float>();
     for (const auto& [row, col, side] : {std::array{0, 0, 70}, std::array{0, 33, 37}, std::array{20, 4, 41},
                                          std::array{1, 0, 33}, std::array{37, 38, 32}, std::array{30, 30, 1}}) {
       p.window = {.row = row, .col = col, .height = side, .width = side};
-      const std::vector<float> got = augment(image, {&p, 1}, {.shape = Shape8::window}, side).to_vector<float>();
+      const std::vector<float> got = augmented(image, {&p, 1}, Shape8::window, side).to_vector<float>();
       int64_t wrong = 0;
       for (int64_t y = 0; y < side; ++y) {
         for (int64_t i = 0; i < 3 * side; ++i) {
@@ -247,8 +294,7 @@ TEST_P(OpTest, ImagesArePaddedToFourChannels) {
     }
     for (const DType dtype : {kFloat32, kBFloat16}) {
       for (const Shape8 shape : {Shape8::pillow, Shape8::window}) {
-        expect_padded(augment(images, params, {.shape = shape}, c.out, dtype, 4),
-                      augment(images, params, {.shape = shape}, c.out, dtype),
+        expect_padded(augmented(images, params, shape, c.out, dtype, 4), augmented(images, params, shape, c.out, dtype),
                       concat(c.side, " to ", c.out, " ", dtype));
       }
       expect_padded(normalize_images(images, dtype, 4), normalize_images(images, dtype), concat(c.side, " ", dtype));
@@ -269,8 +315,8 @@ TEST_P(OpTest, AugmentShiftsEveryColourAsTheCpu) {
   const AugmentParams shift{.hue = true, .hue_shift = 25, .window = {}};
   const Tensor image = Tensor::from(colours, {1, side, side, 3}), there = image.to(device());
   for (const AugmentParams& params : {p, shift}) {
-    EXPECT_EQ(different<bfloat16>(augment(there, {&params, 1}, {}, side, kBFloat16),
-                                  augment(image, {&params, 1}, {}, side, kBFloat16)),
+    EXPECT_EQ(different<bfloat16>(augment(there, {&params, 1}, side, kBFloat16),
+                                  augment(image, {&params, 1}, side, kBFloat16)),
               0);
   }
 }
@@ -296,15 +342,14 @@ TEST_P(OpTest, AugmentedImagesAreIndependentOfBatchAndDtype) {
                                       .window = {.row = i, .col = 2, .height = 20 + i, .width = 20 + i}};
   }
   for (const Shape8 shape : {Shape8::pillow, Shape8::window}) {
-    const AugmentOptions options{.shape = shape};
-    const std::vector<float> all = augment(images, params, options, kOut).to_vector<float>();
-    const std::vector<bfloat16> half = augment(images, params, options, kOut, kBFloat16).to_vector<bfloat16>();
+    const std::vector<float> all = augmented(images, params, shape, kOut).to_vector<float>();
+    const std::vector<bfloat16> half = augmented(images, params, shape, kOut, kBFloat16).to_vector<bfloat16>();
     int64_t wrong = 0;
     for (size_t i = 0; i < all.size(); ++i) wrong += half[i].bits != bfloat16(all[i]).bits;
     EXPECT_EQ(wrong, 0);
     for (int64_t n = 0; n < kImages; ++n) {
       const std::vector<float> alone =
-          augment(images.rows(n, n + 1), {&params[static_cast<size_t>(n)], 1}, options, kOut).to_vector<float>();
+          augmented(images.rows(n, n + 1), {&params[static_cast<size_t>(n)], 1}, shape, kOut).to_vector<float>();
       EXPECT_EQ(alone, std::vector<float>(all.begin() + n * kOut * kOut * 3, all.begin() + (n + 1) * kOut * kOut * 3));
     }
   }
@@ -317,9 +362,9 @@ TEST(Augment, IsIndependentOfTheCpusThreads) {
   for (int64_t i = 0; i < 5; ++i) params.push_back(random_params(random, 33, 3.0f));
   for (const Shape8 shape : {Shape8::pillow, Shape8::window}) {
     set_cpu_threads(1);
-    const Tensor one = augment(images, params, {.shape = shape}, 16);
+    const Tensor one = augmented(images, params, shape, 16);
     set_cpu_threads(4);
-    EXPECT_EQ(different<float>(augment(images, params, {.shape = shape}, 16), one), 0);
+    EXPECT_EQ(different<float>(augmented(images, params, shape, 16), one), 0);
     set_cpu_threads(0);
   }
 }
@@ -329,7 +374,7 @@ TEST_P(OpTest, AugmentWithoutTransformsIsTheNormalisedImage) {
   const AugmentParams none{.window = {.height = 7, .width = 7}};
   for (const Shape8 shape : {Shape8::pillow, Shape8::window}) {
     const std::vector<float> got =
-        augment(Tensor::from(picture, {1, 7, 7, 3}, device()), {&none, 1}, {.shape = shape}, 7).to_vector<float>();
+        augmented(Tensor::from(picture, {1, 7, 7, 3}, device()), {&none, 1}, shape, 7).to_vector<float>();
     for (size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], normal_of(picture[i], i % 3));
   }
 }
@@ -340,7 +385,7 @@ TEST_P(OpTest, NormalizeImagesGivesTheBitsOfAugment) {
     const std::vector<AugmentParams> none(3);
     for (const DType dtype : {kFloat32, kBFloat16}) {
       EXPECT_EQ(reference::from(normalize_images(images, dtype)).values,
-                reference::from(augment(images, none, {}, side, dtype)).values)
+                reference::from(augment(images, none, side, dtype)).values)
           << side << " " << dtype;
     }
   }
@@ -357,20 +402,37 @@ TEST_P(OpTest, NormalizeImagesGivesTheBitsOfAugment) {
 
 TEST(Augment, RefusesWrongArguments) {
   const Tensor images = Tensor::zeros({2, 8, 8, 3}, kUInt8);
-  std::vector<AugmentParams> params(2, AugmentParams{.window = {.height = 8, .width = 8}});
-  const AugmentOptions window{.shape = Shape8::window};
-  EXPECT_NO_THROW(augment(images, params, window, 4));
-  EXPECT_THROW(augment(images, {params.data(), 1}, window, 4), Error);
-  EXPECT_THROW(augment(images, params, window, 0), Error);
-  EXPECT_THROW(augment(images, params, window, 4, kInt32), Error);
-  EXPECT_THROW(augment(Tensor::zeros({2, 8, 8, 3}), params, window, 4), Error);
-  EXPECT_THROW(augment(Tensor::zeros({2, 8, 7, 3}, kUInt8), params, window, 4), Error);
+  std::vector<AugmentParams> params(
+      2, AugmentParams{.shape = Shape8::window, .window = {.row = 0, .col = 0, .height = 8, .width = 8}});
+  EXPECT_NO_THROW(augment(images, params, 4));
+  EXPECT_ERROR(augment(images, {params.data(), 1}, 4), "the number of views must be a multiple of the 2 images, got 1");
+  EXPECT_ERROR(augment(images, params, 0), "augment: side must be positive, got 0");
+  EXPECT_ERROR(augment(images, params, 4, kInt32), "augment: dtype must be float32 or bfloat16, got int32");
+  EXPECT_ERROR(augment(images, params, 4, kFloat32, 5), "augment: channels must be 3 or 4, got 5");
+  EXPECT_ERROR(augment(Tensor::zeros({2, 8, 8, 3}), params, 4), "augment: images must be uint8 [N, S, S, 3]");
+  EXPECT_ERROR(augment(Tensor::zeros({2, 8, 7, 3}, kUInt8), params, 4), "got uint8 [2, 8, 7, 3]");
   params[1].window.row = 1;
-  EXPECT_THROW(augment(images, params, window, 4), Error);
-  EXPECT_NO_THROW(augment(images, params, {}, 4));
+  EXPECT_ERROR(augment(images, params, 4), "the window must lie inside the image of side 8, got rows 1 + 8");
+  params[1].shape = Shape8::pillow;
+  EXPECT_NO_THROW(augment(images, params, 4));
   params[0].blur_radius = std::nanf("");
-  EXPECT_THROW(augment(images, params, {}, 4), Error);
-  EXPECT_EQ(augment(Tensor::zeros({0, 8, 8, 3}, kUInt8), {}, {}, 4).count(), 0);
+  EXPECT_ERROR(augment(images, params, 4), "augment: blur_radius must lie in");
+  EXPECT_EQ(augment(Tensor::zeros({0, 8, 8, 3}, kUInt8), {}, 4).count(), 0);
+
+  const Tensor pixels = Tensor::zeros({12 * 3}, kUInt8);
+  const AugmentParams none;
+  const auto one = [&](const SourceImage& s, int64_t square) {
+    return augment(pixels, {&s, 1}, square, {&none, 1}, 2);
+  };
+  const SourceImage whole{.height = 3, .width = 4, .out_height = 3, .out_width = 4};
+  EXPECT_EQ(one(whole, 3).shape(), (Shape{1, 2, 2, 3}));
+  SourceImage bad = whole;
+  bad.offset = 1;
+  EXPECT_ERROR(one(bad, 3), "augment: 3 x 4 pixels 1 bytes from the first do not lie in 36 bytes");
+  EXPECT_ERROR(one(whole, 4), "augment: a square of side 4 at row 0, column 0 does not lie in 3 x 4");
+  EXPECT_ERROR(one(whole, 0), "augment: square must be positive, got 0");
+  EXPECT_ERROR(augment(Tensor::zeros({0, 8, 8, 3}, kUInt8), {&none, 1}, 2), "multiple of the 0 images, got 1");
+  EXPECT_ERROR(augment(Tensor::zeros({2, 6}, kUInt8), {&whole, 1}, 1, {}, 2), "augment: pixels must be uint8 [B]");
 }
 
 }  // namespace

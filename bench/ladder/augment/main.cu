@@ -1,4 +1,4 @@
-// ladder_augment [images]: checks every rung, then times it on both 320x320 views of 128 (or so many) 640x640 images.
+// ladder_augment [images]: checks every rung, then times it on both 320x320 views of 128 (or so many) 640x480 images.
 #include <cstdio>
 #include <cstdlib>
 
@@ -23,12 +23,12 @@ int run(int64_t images) {
   cudaDeviceProp device{};
   ladder::check(cudaGetDeviceProperties(&device, 0));
   const double copy = ladder::copy_rate(), count = static_cast<double>(images);
-  const double bytes = count * kViews * 3.0 * (kSide * kSide + kOut * kOut * sizeof(bfloat16));
-  std::printf("%s, copies %.0f GB/s; %lld images of %lld to two views of %lld, bfloat16\n", device.name, copy * 1e-9,
-              static_cast<long long>(images), static_cast<long long>(kSide), static_cast<long long>(kOut));
+  const double bytes = count * 3.0 * (kSide * kSide * 3 / 4 + kViews * kOut * kOut * sizeof(bfloat16));
+  std::printf("%s, copies %.0f GB/s; %lld images, squares of %lld, two views of %lld, bfloat16\n", device.name,
+              copy * 1e-9, static_cast<long long>(images), static_cast<long long>(kSide), static_cast<long long>(kOut));
   std::printf(
-      "all rungs give the CPU's bits; cold L2, median of 20; GB/s of one read of the images per view and one "
-      "write of the views\n\n");
+      "all rungs give the CPU's bits; cold L2, median of 20; GB/s of one read of the images and one write of "
+      "the views\n\n");
   std::printf("| rung | ms | best ms | images/s | GB/s | of the copy rate |\n|---|---|---|---|---|---|\n");
   const ViewsCase& given = make_case(images, kSide, kOut);
   for (const NamedRung& rung : kRungs) {

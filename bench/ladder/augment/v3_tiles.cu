@@ -1,7 +1,7 @@
-// Rung 3: one kernel from the picture's bytes to the network's input. A block keeps the pixels under its 32 x 64
-// outputs, with the reach of blur and resize, in shared memory between the steps, so device memory sees the pictures
-// once (twice with contrast) and the outputs once. The blur is the plain one: pass after pass over the tile, a thread
-// per value, a barrier after each.
+// Rung 3: one kernel from the square's bytes to the network's input. A block keeps the pixels under its 32 x 64
+// outputs, with the reach of blur and resize, in shared memory between the steps, so device memory sees the squares
+// once per view (twice with contrast) and the outputs once. The blur is the plain one: pass after pass over the tile, a
+// thread per value, a barrier after each.
 #include "bench/ladder/augment/augment_ladder.h"
 #include "cuda/kernels/augment_stages.cuh"
 
@@ -38,11 +38,13 @@ __global__ void __launch_bounds__(kThreads)
   BS_SHARED(float, normal, 3 * 256);
   BS_SHARED(SourcePlace, columns, kTileCols);
   const Outputs o = outputs_of_block(b.out_side, b.out_side, tile.out_rows);
-  const AugmentImage plan = b.plans[o.image];
-  const CropWindow& w = plan.params.window;
-  const Range rows = source_range(b, w.row, w.height, w.flip_vertical, o.row, o.rows);
-  const Range cols = source_range(b, w.col, w.width, w.flip_horizontal, o.col, o.cols);
-  const int32_t halo = plan.params.blur ? pillow::kBoxPasses * (plan.box.radius + 1) : 0;
+  const AugmentView view = b.views[o.picture];
+  const AugmentParams& p = view.params;
+  const CropWindow& w = p.window;
+  const bool window = p.shape == AugmentParams::Shape::window;
+  const Range rows = source_range(b, p.shape, w.row, w.height, w.flip_vertical, o.row, o.rows);
+  const Range cols = source_range(b, p.shape, w.col, w.width, w.flip_horizontal, o.col, o.cols);
+  const int32_t halo = p.blur ? pillow::kBoxPasses * (view.box.radius + 1) : 0;
   const Range all_rows = {max(rows.begin - halo, 0), min(rows.end + halo, b.side)};
   const Range all_cols = {max(cols.begin - halo, 0) / 4 * 4, min(cols.end + halo, b.side)};
   const int32_t height = all_rows.end - all_rows.begin, width = all_cols.end - all_cols.begin;
@@ -50,45 +52,47 @@ __global__ void __launch_bounds__(kThreads)
   Picture other = picture;
   other.data = dynamic_shared<uint8_t>(3 * tile.plane);
 
-  fill_tables(plan.params, mean_luma(b, o.image), b.exact_hues, {tone, hue});
+  fill_tables(b, view, {tone, hue});
   fill_normal(b, normal);
-  if (b.window) fill_columns(b, w, o, picture.col, columns);
+  if (window) fill_columns(b, w, o, picture.col, columns);
   __syncthreads();
-  colour_picture(b.images + 3 * o.image * b.side * b.side, b.side, packed, plan.params, {tone, hue}, all_rows, all_cols,
-                 picture);
+  colour_picture(square_of(b, o.picture), b.side, packed, p, {tone, hue}, all_rows, all_cols, picture);
   __syncthreads();
-  if (plan.params.blur) {
-    box_pass<false>(plan.box, picture, other, height, width);
-    box_pass<false>(plan.box, other, picture, height, width);
-    box_pass<false>(plan.box, picture, other, height, width);
-    box_pass<true>(plan.box, other, picture, height, width);
-    box_pass<true>(plan.box, picture, other, height, width);
-    box_pass<true>(plan.box, other, picture, height, width);
+  if (p.blur) {
+    box_pass<false>(view.box, picture, other, height, width);
+    box_pass<false>(view.box, other, picture, height, width);
+    box_pass<false>(view.box, picture, other, height, width);
+    box_pass<true>(view.box, other, picture, height, width);
+    box_pass<true>(view.box, picture, other, height, width);
+    box_pass<true>(view.box, other, picture, height, width);
   }
-  if (b.window) {
+  if (window) {
     store_window<N, kChannels>(picture, b, w, o, columns, normal, y);
     return;
   }
   other = {other.data, 0, kChannels * kTileCols, rows.begin, kChannels * o.col};
-  resize_rows<kChannels>(picture, b, rows, o, w.flip_horizontal, other);
+  resize_rows<kChannels>(picture, b.resize, rows, o, w.flip_horizontal, other);
   __syncthreads();
   store_resized<N, kChannels>(other, b, o, w.flip_vertical, normal, y);
 }
 
 }  // namespace
 
+void plain_tiles(Stream stream, const ViewsCase& c) {
+  const AugmentBatch& b = c.batch;
+  const std::optional<AugmentTile> tile = c.plan->tile();
+  BS_CHECK(tile.has_value(), "the pictures' scale is beyond this rung");
+  with_pack(b, c.y, [&](auto pack, auto channels) {
+    const size_t shared = static_cast<size_t>(3 * tile->plane + tile->second);
+    launch(tiles_kernel<pack(), channels()>, grid_of_outputs(b.count, b.out_side, b.out_side, tile->out_rows, shared),
+           stream, b, *tile, packed_squares(b), c.y);
+  });
+}
+
 void v3_tiles(Stream stream, const ViewsCase& c) {
-  for (const View& view : c.views) {
-    const AugmentBatch& b = view.batch;
-    if (view.plan->contrast()) augment_luma(stream, b, view.parts);
-    const std::optional<AugmentTile> tile = view.plan->tile();
-    BS_CHECK(tile.has_value(), "the pictures' scale is beyond this rung");
-    with_pack(b, view.y, [&](auto pack, auto channels) {
-      const size_t shared = static_cast<size_t>(3 * tile->plane + tile->second);
-      launch(tiles_kernel<pack(), channels()>, grid_of_outputs(b.count, b.out_side, b.out_side, tile->out_rows, shared),
-             stream, b, *tile, packed_images(b), view.y);
-    });
-  }
+  naive_squares(stream, c);
+  naive_luma(stream, c);
+  plain_tiles(stream, c);
 }
 
 }  // namespace bareseg::augment_ladder
