@@ -111,6 +111,7 @@ std::vector<Component> cuda_components() {
   all.push_back({"CUDA runtime", concat(version_text(CUDART_VERSION), ", part of this program"), ""});
   all.push_back(find_library("cuDNN", cudnn_version_text, cudnn));
   all.push_back(find_library("cuBLASLt", cublas_lt_version_text, cublas_lt));
+  all.push_back(find_library("NCCL", nccl_version_text, nccl));  // for several GPUs, so require_cuda() does not ask
   return all;
 }
 

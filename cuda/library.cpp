@@ -7,7 +7,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kOldestCudnn = 90100, kOldestCublasLt = 120400;
+constexpr size_t kOldestCudnn = 90100, kOldestCublasLt = 120400, kOldestNccl = 21800;
 
 // The nvidia/*/lib folders of a Python environment, or of a folder of packages.
 void add_python_folders(const fs::path& environment_folder, std::vector<fs::path>& folders) {
@@ -67,6 +67,21 @@ CublasLt open_cublas_lt() {
   return opened;
 }
 
+size_t version_of(const Nccl& opened) {
+  int version = 0;
+  BS_CHECK(opened.ncclGetVersion(&version) == 0, opened.library.path().string(), " does not tell its version");
+  return static_cast<size_t>(version);
+}
+
+Nccl open_nccl() {
+  const std::string install = advice("NCCL (package libnccl2; in Python nvidia-nccl-cu13 or -cu12)");
+  Nccl opened{SharedLibrary({"NCCL", {"libnccl.so.2"}, cuda_library_folders(), install})};
+  const size_t version = version_of(opened);
+  BS_CHECK(version >= kOldestNccl, "NCCL 2.18 or newer is needed, but ", opened.library.path().string(), " is ",
+           version_text(version), ". ", install);
+  return opened;
+}
+
 }  // namespace
 
 std::vector<fs::path> cuda_library_folders() {
@@ -88,7 +103,13 @@ const CublasLt& cublas_lt() {
   return opened;
 }
 
+const Nccl& nccl() {
+  static const Nccl opened = open_nccl();
+  return opened;
+}
+
 std::string cudnn_version_text() { return version_text(cudnn().cudnnGetVersion()); }
 std::string cublas_lt_version_text() { return version_text(cublas_lt().cublasLtGetVersion()); }
+std::string nccl_version_text() { return version_text(version_of(nccl())); }
 
 }  // namespace bareseg

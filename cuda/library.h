@@ -64,15 +64,24 @@ struct CublasLt {
   decltype(::cublasLtMatmul)* cublasLtMatmul = library.entry<decltype(::cublasLtMatmul)>("cublasLtMatmul");
 };
 
+/// NCCL, by which GPUs exchange gradients. Training uses one GPU yet, so of its functions only the version is asked.
+struct Nccl {
+  SharedLibrary library;
+  using GetVersion = int(int*);  // an ncclResult_t; not every toolkit has nccl.h
+  GetVersion* ncclGetVersion = library.entry<GetVersion>("ncclGetVersion");
+};
+
 /// Where the libraries are looked for, in this order; "" is the loader's own search.
 std::vector<std::filesystem::path> cuda_library_folders();
 
 /// The library, open. @throws Error, each time, when it is missing or older than what the program needs.
 const Cudnn& cudnn();
 const CublasLt& cublas_lt();
+const Nccl& nccl();
 
-/// "9.19.0" of cudnnGetVersion()'s and cublasLtGetVersion()'s numbers.
+/// "9.19.0" of the library's own number.
 std::string cudnn_version_text();
 std::string cublas_lt_version_text();
+std::string nccl_version_text();
 
 }  // namespace bareseg

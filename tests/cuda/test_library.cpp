@@ -38,6 +38,15 @@ TEST_F(LibraryDeathTest, AnOldLibraryIsNamedWithItsVersion) {
               "cuDNN 9.1 or newer is needed, but .*/libcudnn.so.9 is 9.0.0. Install cuDNN 9");
 }
 
+TEST_F(LibraryDeathTest, NcclIsOpenedAndAskedForItsVersion) {
+  const auto version = [] {
+    setenv("BARESEG_CUDA_LIBRARY_PATH", BARESEG_FAKE_LIBRARIES, 1);
+    std::fputs((nccl_version_text() + " " + nccl().library.path().string()).c_str(), stderr);
+    std::exit(0);
+  };
+  EXPECT_EXIT(version(), testing::ExitedWithCode(0), "2.28.3 .*/libnccl.so.2");
+}
+
 // y = op(a) op(b) + bias for every op, row-major, in odd sizes.
 bool products_are_right(bool with_bias) {
   CublasMatmul matmul({}, nullptr);
@@ -101,7 +110,7 @@ const Component& named(const std::vector<Component>& all, const std::string& nam
 
 TEST(CudaDevices, SayWhatIsThereAndWhatIsMissing) {
   const std::vector<Component> all = make_cuda_backend()->components();
-  for (const char* name : {"NVIDIA driver", "CUDA runtime", "cuDNN", "cuBLASLt"}) {
+  for (const char* name : {"NVIDIA driver", "CUDA runtime", "cuDNN", "cuBLASLt", "NCCL"}) {
     const Component& c = named(all, name);
     EXPECT_FALSE(c.what.empty() && c.problem.empty()) << name;
     const bool advises = c.problem.find("nstall") != std::string::npos;
