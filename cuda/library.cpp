@@ -1,5 +1,9 @@
 #include "cuda/library.h"
 
+#include <cuda_runtime_api.h>
+
+#include <utility>
+
 #include "engine/error.h"
 
 namespace bareseg {
@@ -44,7 +48,10 @@ SharedLibrary cublas_lt_library([[maybe_unused]] const std::string& install) {
 #if defined(BARESEG_STATIC_CUBLASLT)
   return SharedLibrary::linked("cuBLASLt");
 #else
-  return SharedLibrary({"cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12"}, cuda_library_folders(), install});
+  // The driver that serves this program's runtime serves the library of the same CUDA.
+  std::vector<std::string> files{"libcublasLt.so.13", "libcublasLt.so.12"};
+  if (CUDART_VERSION < 13000) std::swap(files.front(), files.back());
+  return SharedLibrary({"cuBLASLt", files, cuda_library_folders(), install});
 #endif
 }
 

@@ -101,9 +101,10 @@ void KernelBackend::dropout(const Tensor& x, float p, const Tensor& draw, Tensor
 
 void KernelBackend::sum_rows(const Tensor& x, Tensor& y) {
   const int64_t cols = y.count(), rows = x.count() / std::max<int64_t>(cols, 1);
-  const Tensor partials = scratch_doubles(sum_rows_parts(rows, cols) * cols, x.device());
   dispatch_float(x.dtype(), [&](auto type) {
-    bareseg::sum_rows(stream(x.device()), x.data<decltype(type)>(), rows, cols, doubles(partials), y.data<float>());
+    using T = decltype(type);
+    const Tensor partials = scratch_doubles(sum_rows_scratch<T>(rows, cols), x.device());
+    bareseg::sum_rows(stream(x.device()), x.data<T>(), rows, cols, doubles(partials), y.data<float>());
   });
 }
 

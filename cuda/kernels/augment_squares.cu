@@ -7,7 +7,7 @@
 // they are 27), a column of four rows per thread: neighbouring threads read neighbouring bytes, and a weight serves
 // four rows. Then a thread makes four neighbours of two rows of the square, words of 4 bytes, and has all their colours
 // at hand for the luma. Bound by memory at sizes like the square's: reads the images (the last rows of a block's and
-// the first of the next twice), writes 3 S^2 bytes each, which the views read while the L2 cache still has them.
+// the first of the next twice), writes 3 S^2 bytes each, by way of shared memory, so that a warp writes whole rows.
 #include "cuda/kernels/augment_stages.cuh"
 
 namespace bareseg {
@@ -73,26 +73,28 @@ __global__ void __launch_bounds__(kThreads, 3) squares_kernel(AugmentBatch b, bo
     }
   }
 
-  // From here on sum[] holds the pixels.
-  uint8_t* const square = b.squares + 3 * (o.picture * b.side + o.row) * b.side + 3 * o.col;
+  __syncthreads();
 #pragma unroll
   for (int i = 0; i < kRunRows; ++i) {
     const int32_t row = first_row + i * (kThreads / kRuns);
 #pragma unroll
-    for (int k = 0; k < 12; ++k) sum[i][k] = pillow::resized_value(sum[i][k]);
-    if (row >= o.rows) continue;
-    uint8_t* const out = square + 3 * int64_t{row} * b.side + 12 * run;
-#pragma unroll
     for (int k = 0; k < 12; k += 4) {
       Pack<uint8_t, 4> word;
 #pragma unroll
-      for (int j = 0; j < 4; ++j) word[j] = static_cast<uint8_t>(sum[i][k + j]);
-      if (packed && 4 * run < o.cols) store_pack(out + k, word);
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        if (!packed && 12 * run + k + j < 3 * o.cols) out[k + j] = word[j];
-      }
+      for (int j = 0; j < 4; ++j) sum[i][k + j] = word[j] = pillow::resized_value(sum[i][k + j]);
+      store_pack(middle + (row * kPitch + 12 * run + k), word);
     }
+  }
+  __syncthreads();
+  uint8_t* const square = b.squares + 3 * ((o.picture * b.side + o.row) * b.side + o.col);
+  const int64_t pitch = 3 * int64_t{b.side};
+  if (packed) {
+    for_each_cell(o.rows, 3 * o.cols / 4, [&](int32_t row, int32_t word) {
+      store_pack(square + (row * pitch + 4 * word), load_pack<4>(middle + (row * kPitch + 4 * word)));
+    });
+  } else {
+    for_each_cell(o.rows, 3 * o.cols,
+                  [&](int32_t row, int32_t i) { square[row * pitch + i] = middle[row * kPitch + i]; });
   }
 
   for (int64_t view = o.picture; view < b.count; view += b.images) {

@@ -21,34 +21,15 @@
 
 #include "cuda/device/pack.cuh"
 #include "cuda/device/warp.cuh"
+#include "cuda/kernels/row_split.h"
 
 namespace bareseg {
 namespace {
 
-constexpr int kThreads = 256;
+constexpr int kThreads = RowSplit::kThreads;
 constexpr int kResident = 4;  // blocks that a multiprocessor holds at once: 64 registers per thread
 constexpr int64_t kBlocks = kResident * 132;
 constexpr int kSumRows = 8, kApplyRows = 4;  // least rows worth a thread's start: of its sums, of its parameters
-
-// How [rows, cols] is spread over blocks: blockIdx.x is a tile of channels, blockIdx.y a part of `step` rows.
-struct Split {
-  int lanes;  // threads side by side
-  int64_t tiles, parts, step;
-
-  Split(int64_t rows, int64_t cols, int pack, int64_t rows_per_thread) : lanes(1) {
-    const int64_t packs = ceil_div(cols, pack);
-    while (lanes < kWarp && lanes < packs) lanes *= 2;
-    tiles = ceil_div(packs, lanes);
-    const int64_t worth = rows / (kThreads / lanes * rows_per_thread);
-    step = ceil_div(std::max<int64_t>(rows, 1), std::clamp<int64_t>(worth, 1, std::max<int64_t>(kBlocks / tiles, 1)));
-    parts = ceil_div(rows, step);
-    BS_CHECK(cols <= INT32_MAX / kThreads, "batch_norm: ", cols, " channels are more than the kernel's stride holds");
-  }
-  Grid grid() const {
-    return {dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(parts)),
-            dim3(static_cast<unsigned>(lanes), static_cast<unsigned>(kThreads / lanes))};
-  }
-};
 
 // What a thread works on: channels [channel, channel + N), none past cols, of rows stride / cols apart; `begin` is the
 // part's first row.
@@ -346,9 +327,9 @@ __global__ void __launch_bounds__(kThreads)
 template <typename T, typename Start>
 void with_split(int64_t rows, int64_t cols, int64_t rows_per_thread, bool aligned, const Start& start) {
   if (aligned && cols % kPack<T> == 0)
-    start(std::integral_constant<int, kPack<T>>(), Split(rows, cols, kPack<T>, rows_per_thread));
+    start(std::integral_constant<int, kPack<T>>(), RowSplit(rows, cols, kPack<T>, rows_per_thread, kBlocks));
   else
-    start(std::integral_constant<int, 1>(), Split(rows, cols, 1, rows_per_thread));
+    start(std::integral_constant<int, 1>(), RowSplit(rows, cols, 1, rows_per_thread, kBlocks));
 }
 
 }  // namespace
@@ -357,7 +338,7 @@ template <typename T>
 int64_t batch_norm_scratch(int64_t rows, int64_t cols) {
   int64_t parts = 0;
   for (const bool aligned : {false, true}) {
-    with_split<T>(rows, cols, kSumRows, aligned, [&](auto, const Split& s) { parts = std::max(parts, s.parts); });
+    with_split<T>(rows, cols, kSumRows, aligned, [&](auto, const RowSplit& s) { parts = std::max(parts, s.parts); });
   }
   return 3 * parts * cols;
 }
@@ -365,7 +346,7 @@ int64_t batch_norm_scratch(int64_t rows, int64_t cols) {
 template <typename T>
 void batch_norm_statistics(Stream stream, const T* x, int64_t rows, int64_t cols, float* scratch,
                            const BatchNormForward& channels) {
-  with_split<T>(rows, cols, kSumRows, aligned_for_packs(x), [&](auto pack, const Split& s) {
+  with_split<T>(rows, cols, kSumRows, aligned_for_packs(x), [&](auto pack, const RowSplit& s) {
     launch(moments_kernel<T, pack()>, s.grid(), stream, x, rows, cols, s.step, scratch);
     launch(merge_moments_kernel, merge_grid(cols, s.parts), stream, scratch, rows, cols, s.step, s.parts, channels);
   });
@@ -374,7 +355,7 @@ void batch_norm_statistics(Stream stream, const T* x, int64_t rows, int64_t cols
 template <typename T>
 void batch_norm_apply(Stream stream, const T* x, const T* residual, int64_t rows, int64_t cols,
                       const BatchNormApply& channels, T* y) {
-  with_split<T>(rows, cols, kApplyRows, aligned_for_packs(x, residual, y), [&](auto pack, const Split& s) {
+  with_split<T>(rows, cols, kApplyRows, aligned_for_packs(x, residual, y), [&](auto pack, const RowSplit& s) {
     const auto kernel = residual != nullptr ? apply_kernel<T, pack(), true> : apply_kernel<T, pack(), false>;
     launch(kernel, s.grid(), stream, x, residual, rows, cols, s.step, channels, y);
   });
@@ -389,7 +370,7 @@ void fold_batch_norm(Stream stream, const float* w, int64_t outputs, int64_t inn
 template <typename T>
 void batch_norm_gradient_sums(Stream stream, const T* dy, const T* x, const T* y, T* dresidual, int64_t rows,
                               int64_t cols, float* scratch, const BatchNormBackward& channels) {
-  with_split<T>(rows, cols, kSumRows, aligned_for_packs(dy, x, y, dresidual), [&](auto pack, const Split& s) {
+  with_split<T>(rows, cols, kSumRows, aligned_for_packs(dy, x, y, dresidual), [&](auto pack, const RowSplit& s) {
     const auto kernel = y != nullptr ? gradient_sums_kernel<T, pack(), true> : gradient_sums_kernel<T, pack(), false>;
     launch(kernel, s.grid(), stream, dy, x, y, dresidual, rows, cols, s.step, channels.mean, scratch);
     launch(merge_gradients_kernel, merge_grid(cols, s.parts), stream, scratch, rows, cols, s.parts, channels);
@@ -399,7 +380,7 @@ void batch_norm_gradient_sums(Stream stream, const T* dy, const T* x, const T* y
 template <typename T>
 void batch_norm_input_gradient(Stream stream, const T* dy, const T* x, const T* y, int64_t rows, int64_t cols,
                                const float* mean, const float* coefficients, T* dx) {
-  with_split<T>(rows, cols, kApplyRows, aligned_for_packs(dy, x, y, dx), [&](auto pack, const Split& s) {
+  with_split<T>(rows, cols, kApplyRows, aligned_for_packs(dy, x, y, dx), [&](auto pack, const RowSplit& s) {
     const auto kernel = y != nullptr ? input_gradient_kernel<T, pack(), true> : input_gradient_kernel<T, pack(), false>;
     launch(kernel, s.grid(), stream, dy, x, y, rows, cols, s.step, mean, coefficients, dx);
   });

@@ -18,6 +18,7 @@
 // 490 TFLOP/s, and 1.7 GB of shared memory, 57 us at 128 bytes per clock and multiprocessor. Centroids and G are
 // rounded to bfloat16, like the features; sums and softmax are float32, the loss's sum double, in a fixed order.
 // Ladder: bench/ladder/cosine_loss.
+#include "cuda/device/async.cuh"
 #include "cuda/device/mma.cuh"
 #include "cuda/device/rows.cuh"
 #include "cuda/kernels/cosine_loss_parts.cuh"
@@ -52,11 +53,13 @@ template <int kChunks>
 struct Shared {
   static constexpr int kLength = kChunks * kChunk;
   Rows<bfloat16> clusters;             // [kColumns][kLength]
-  SharedArray<bfloat16> by_dimension;  // [kLength][kColumns]
+  SharedArray<bfloat16> by_dimension;  // [kLength][kPitch]
   SharedArray<double> loss;            // [2][kWarps]
   SharedArray<float> scale;            // of a gradient of weight 1, for each target
 
-  static constexpr size_t kMatrix = sizeof(bfloat16) * kColumns * kLength, kLoss = 2 * kMatrix;
+  static constexpr int kPitch = kColumns + 8;  // neighbouring dimensions begin in other banks
+  static constexpr size_t kMatrix = sizeof(bfloat16) * kColumns * kLength;
+  static constexpr size_t kLoss = kMatrix + sizeof(bfloat16) * kPitch * kLength;
   static constexpr size_t kScale = kLoss + sizeof(double) * 2 * kWarps, kBytes = kScale + sizeof(float) * 2;
 
   __device__ __forceinline__ Shared()
@@ -65,9 +68,8 @@ struct Shared {
         loss(dynamic_shared<double>(kLoss, kScale)),
         scale(dynamic_shared<float>(kScale)) {}
 
-  // A row's 16 bytes of odd dimensions lie exchanged: lanes read two neighbouring dimensions together.
   __device__ __forceinline__ SharedArray<bfloat16> at(int dim, int column) const {
-    return by_dimension + (dim * kColumns + (column ^ (dim % 2 * 8)));
+    return by_dimension + (dim * kPitch + column);
   }
 };
 
@@ -194,27 +196,41 @@ __device__ __forceinline__ float entropy_row(const Place& p, int classes, int la
 // The G of sixteen rows as the first operand of the second product: [sixteen clusters][register].
 using Gradient = uint32_t[4][4];
 
+// Weights and labels of a lane's rows for its target, read ahead of the product; 0 past the end.
+struct RowTargets {
+  float weight[2];
+  int label[2];
+};
+__device__ __forceinline__ RowTargets load_targets(const Arguments& a, const Place& p, int64_t row) {
+  const LabelledRows& labels = a.targets[p.target].labels;
+  RowTargets t{};
+#pragma unroll
+  for (int q = 0; q < 2; ++q) {
+    if (row + 8 * q >= a.rows) continue;
+    t.weight[q] = labels.weight(row + 8 * q);
+    t.label[q] = static_cast<int>(labels.label(row + 8 * q));
+  }
+  return t;
+}
+
 // What is known of a lane's row after its softmax: 1 / max(|f|, eps) and <G, z>.
 struct Known {
   float inverse, along;
 };
 
 // Logits of sixteen rows to `gradient`. The entropies are added to `loss`.
-__device__ __forceinline__ void entropies(const Arguments& a, const Place& p, int64_t row, float scale,
+__device__ __forceinline__ void entropies(const Arguments& a, const Place& p, const RowTargets& targets, float scale,
                                           const float (&z)[8][4], const float (&square)[2], Known (&known)[2],
                                           double& loss, Gradient& gradient) {
-  const LabelledRows& labels = a.targets[p.target].labels;
+  const auto classes = static_cast<int>(a.targets[p.target].labels.classes);
   const bool counts = p.t % (p.meets_half ? 4 : 2) == 0;  // one lane for each row and target
 #pragma unroll
   for (int q = 0; q < 2; ++q) {
-    const bool there = row + 8 * q < a.rows;
-    const float weight = there ? labels.weight(row + 8 * q) : 0.0f;
-    const int label = there ? static_cast<int>(labels.label(row + 8 * q)) : 0;
     const float inverse = fminf(rsqrtf(add_lanes(square[q])), a.inverse_eps);
     float own[kColumnsOfLane], along;
 #pragma unroll
     for (int i = 0; i < kColumnsOfLane; ++i) own[i] = z[i / 2][q * 2 + i % 2];
-    const float entropy = entropy_row(p, static_cast<int>(labels.classes), label, weight, inverse, scale, own, along);
+    const float entropy = entropy_row(p, classes, targets.label[q], targets.weight[q], inverse, scale, own, along);
     if (counts) loss += static_cast<double>(entropy);
     known[q] = {inverse, inverse >= a.inverse_eps ? 0.0f : along};  // below the floor the norm is a constant
 #pragma unroll
@@ -269,6 +285,7 @@ __device__ __forceinline__ void gradient_step(const Arguments& a, const Shared<k
 template <int kChunks>
 __device__ __forceinline__ void run_tile(const Arguments& a, const Shared<kChunks>& s, const Place& p, int64_t row,
                                          float scale, double& loss) {
+  const RowTargets targets = load_targets(a, p, row);
   float z[8][4] = {}, square[2] = {};
 #pragma unroll 1
   for (int dim = 0; dim < a.dims; dim += kChunk) {
@@ -282,7 +299,7 @@ __device__ __forceinline__ void run_tile(const Arguments& a, const Shared<kChunk
   }
   Known known[2];
   Gradient gradient;
-  entropies(a, p, row, scale, z, square, known, loss, gradient);
+  entropies(a, p, targets, scale, z, square, known, loss, gradient);
   if (a.dfeatures == nullptr) return;
 #pragma unroll 1
   for (int dim = 0; dim < a.dims; dim += kChunk) {
@@ -310,8 +327,10 @@ __global__ void __launch_bounds__(kThreads, kResident) cosine_mma_kernel(const A
   const float scale = s.scale[p.target];
   double loss = 0.0;
   const int64_t step = int64_t{gridDim.x} * (kWarps * kRows);
-  for (int64_t first = (int64_t{blockIdx.x} * kWarps + warp) * kRows; first < a.rows; first += step) {
-    run_tile(a, s, p, first + p.g, scale, loss);
+  for (int64_t first = int64_t{blockIdx.x} * kWarps * kRows; first + warp * kRows < a.rows; first += step) {
+    const int64_t next = min(a.rows - first - step, int64_t{kWarps * kRows});  // rows of the block's next tiles
+    prefetch_to_l2(a.features + (first + step) * a.dims, next * a.dims * int64_t{sizeof(bfloat16)});
+    run_tile(a, s, p, first + warp * kRows + p.g, scale, loss);
   }
   for (int t = 0; t < a.count; ++t) {
     const double sum = warp_sum(p.target == t ? loss : 0.0);

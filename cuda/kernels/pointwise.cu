@@ -6,23 +6,25 @@
 // Sums: s = sum f(i). A fixed number of blocks strides over the packs; a pack is added up in float, packs, threads and
 // blocks in double, always in the same order. A second kernel of one block adds up the blocks. Reads each input once.
 //
-// Column sums of x [R, C]: a block of 32 x 8 threads owns a tile of 32 packs of columns and a part of the rows; 32 rows
-// are added up in float, the rest in double. A second kernel adds up the parts. Reads x once.
+// Column sums of x [R, C]: a thread keeps a pack of columns and strides down a part of the rows (cuda/kernels/
+// row_split.h); 32 rows are added up in float, the rest in double. A second kernel adds up the parts. Reads x once.
 #include "cuda/kernels/pointwise.h"
 
 #include <algorithm>
 
 #include "cuda/device/pack.cuh"
 #include "cuda/device/warp.cuh"
+#include "cuda/kernels/row_split.h"
 #include "engine/philox.h"
 
 namespace bareseg {
 namespace {
 
-constexpr int kThreads = 256;
+constexpr int kThreads = RowSplit::kThreads;
 constexpr int64_t kMaxSumBlocks = 1024;  // about 8 per multiprocessor of the largest GPU
-constexpr int kTileRows = 8;             // of threads, in a block of sum_rows
 constexpr int kFloatRows = 32;           // rows added up before their sum moves to double
+constexpr int kSumResident = 4;          // blocks of sum_rows that a multiprocessor holds: 64 registers per thread
+constexpr int kFinishCols = 8;           // of a block that adds up its parts
 
 __device__ __forceinline__ float load_scalar(DeviceScalar scalar) {
   return scalar.dtype == kBFloat16 ? load(static_cast<const bfloat16*>(scalar.at))
@@ -227,18 +229,19 @@ void sum_of(Stream stream, const F& f, bool aligned, int64_t n, double scale, do
 // ---- column sums ----
 
 template <int N, typename T>
-__global__ void __launch_bounds__(kWarp* kTileRows)
-    sum_rows_kernel(const T* x, int64_t rows, int64_t cols, int64_t part_rows, double* partials) {
-  BS_SHARED(double, sums, kWarp* N* kTileRows);
-  const int64_t col = (int64_t{blockIdx.x} * kWarp + threadIdx.x) * N;
-  const int64_t begin = blockIdx.y * part_rows, end = min(begin + part_rows, rows);
+__global__ void __launch_bounds__(kThreads, kSumResident)
+    sum_rows_kernel(const T* x, int64_t rows, int64_t cols, int64_t step, double* partials) {
+  BS_SHARED(double, sums, kThreads* N);
+  const int lanes = static_cast<int>(blockDim.x), lines = static_cast<int>(blockDim.y), thread = thread_in_block();
+  const int64_t col = (int64_t{blockIdx.x} * lanes + threadIdx.x) * N;
+  const int64_t begin = blockIdx.y * step, end = min(begin + step, rows);
   double total[N] = {};
   if (col < cols) {
-    for (int64_t block = begin + threadIdx.y; block < end; block += kFloatRows * kTileRows) {
+    for (int64_t block = begin + threadIdx.y; block < end; block += int64_t{kFloatRows} * lines) {
       float part[N] = {};
-      const int64_t block_end = min(block + kFloatRows * kTileRows, end);
-#pragma unroll 2
-      for (int64_t r = block; r < block_end; r += kTileRows) {
+      const int64_t block_end = min(block + int64_t{kFloatRows} * lines, end);
+#pragma unroll 4
+      for (int64_t r = block; r < block_end; r += lines) {
         float v[N];
         load_floats(x + r * cols + col, v);
 #pragma unroll
@@ -249,28 +252,30 @@ __global__ void __launch_bounds__(kWarp* kTileRows)
     }
   }
 #pragma unroll
-  for (int j = 0; j < N; ++j) sums[(j * kTileRows + threadIdx.y) * kWarp + threadIdx.x] = total[j];
+  for (int j = 0; j < N; ++j) sums[j * kThreads + thread] = total[j];
   __syncthreads();
-  if (col >= cols) return;
-  for (int j = threadIdx.y; j < N; j += kTileRows) {
+  for (int item = thread; item < N * lanes; item += kThreads) {
+    const int j = item / lanes, lane = item % lanes;
     double sum = 0.0;
-    for (int t = 0; t < kTileRows; ++t) sum += sums[(j * kTileRows + t) * kWarp + threadIdx.x];
-    partials[blockIdx.y * cols + col + j] = sum;
+    for (int other = lane; other < kThreads; other += lanes) sum += sums[j * kThreads + other];
+    const int64_t to = (int64_t{blockIdx.x} * lanes + lane) * N + j;
+    if (to < cols) partials[blockIdx.y * cols + to] = sum;
   }
 }
 
-__global__ void __launch_bounds__(kWarp* kTileRows)
+__global__ void __launch_bounds__(kThreads)
     finish_sum_rows_kernel(const double* partials, int64_t parts, int64_t cols, float* y) {
-  BS_SHARED(double, sums, kWarp* kTileRows);
-  const int64_t col = int64_t{blockIdx.x} * kWarp + threadIdx.x;
+  BS_SHARED(double, sums, kThreads);
+  const int64_t col = int64_t{blockIdx.x} * kFinishCols + threadIdx.x;
   double total = 0.0;
   if (col < cols) {
-    for (int64_t p = threadIdx.y; p < parts; p += kTileRows) total += partials[p * cols + col];
+#pragma unroll 4
+    for (int64_t p = threadIdx.y; p < parts; p += kThreads / kFinishCols) total += partials[p * cols + col];
   }
-  sums[threadIdx.y * kWarp + threadIdx.x] = total;
+  sums[thread_in_block()] = total;
   __syncthreads();
   if (col >= cols || threadIdx.y > 0) return;
-  for (int t = 1; t < kTileRows; ++t) total += sums[t * kWarp + threadIdx.x];
+  for (int other = kFinishCols; other < kThreads; other += kFinishCols) total += sums[other + threadIdx.x];
   y[col] = static_cast<float>(total);
 }
 
@@ -354,24 +359,32 @@ void sum_squared_difference(Stream stream, const T* x, const T* target, int64_t 
                    y);
 }
 
-int64_t sum_rows_parts(int64_t rows, int64_t cols) {
-  const int64_t tiles = ceil_div(cols, kWarp);
-  return std::clamp(rows / (kFloatRows * kTileRows), int64_t{1}, std::max(kMaxSumBlocks / tiles, int64_t{1}));
+// Calls start(columns per thread as a constant, split).
+template <typename T, typename Start>
+void with_sum_split(int64_t rows, int64_t cols, bool aligned, const Start& start) {
+  constexpr int64_t kBlocks = kSumResident * 132;  // as many as an H200 holds at once
+  if (aligned && cols % kPack<T> == 0)
+    start(std::integral_constant<int, kPack<T>>(), RowSplit(rows, cols, kPack<T>, kFloatRows, kBlocks));
+  else
+    start(std::integral_constant<int, 1>(), RowSplit(rows, cols, 1, kFloatRows, kBlocks));
+}
+
+template <typename T>
+int64_t sum_rows_scratch(int64_t rows, int64_t cols) {
+  int64_t parts = 0;
+  for (const bool aligned : {false, true}) {
+    with_sum_split<T>(rows, cols, aligned, [&](auto, const RowSplit& s) { parts = std::max(parts, s.parts); });
+  }
+  return parts * cols;
 }
 
 template <typename T>
 void sum_rows(Stream stream, const T* x, int64_t rows, int64_t cols, double* partials, float* y) {
-  constexpr int kWide = kPack<T>;
-  const int64_t parts = sum_rows_parts(rows, cols), part_rows = ceil_div(rows, parts);
-  const auto tiles = [&](int64_t width) {
-    return dim3(static_cast<unsigned>(ceil_div(cols, kWarp * width)), static_cast<unsigned>(parts));
-  };
-  if (cols % kWide == 0 && aligned_for_packs(x))
-    launch(sum_rows_kernel<kWide, T>, {tiles(kWide), dim3(kWarp, kTileRows)}, stream, x, rows, cols, part_rows,
-           partials);
-  else
-    launch(sum_rows_kernel<1, T>, {tiles(1), dim3(kWarp, kTileRows)}, stream, x, rows, cols, part_rows, partials);
-  launch(finish_sum_rows_kernel, {ceil_div(cols, kWarp), dim3(kWarp, kTileRows)}, stream, partials, parts, cols, y);
+  with_sum_split<T>(rows, cols, aligned_for_packs(x), [&](auto pack, const RowSplit& s) {
+    if (s.parts > 0) launch(sum_rows_kernel<pack(), T>, s.grid(), stream, x, rows, cols, s.step, partials);
+    launch(finish_sum_rows_kernel, {ceil_div(cols, kFinishCols), dim3(kFinishCols, kThreads / kFinishCols)}, stream,
+           partials, s.parts, cols, y);
+  });
 }
 
 template <typename T>
@@ -415,6 +428,8 @@ template void sum(Stream, const bfloat16*, int64_t, double, double*, bfloat16*);
 template void sum_squared_difference(Stream, const float*, const float*, int64_t, double, double*, float*);
 template void sum_squared_difference(Stream, const bfloat16*, const bfloat16*, int64_t, double, double*, bfloat16*);
 
+template int64_t sum_rows_scratch<float>(int64_t, int64_t);
+template int64_t sum_rows_scratch<bfloat16>(int64_t, int64_t);
 template void sum_rows(Stream, const float*, int64_t, int64_t, double*, float*);
 template void sum_rows(Stream, const bfloat16*, int64_t, int64_t, double*, float*);
 

@@ -48,8 +48,9 @@ template <typename T>
 void sum_squared_difference(Stream stream, const T* x, const T* target, int64_t n, double scale, double* partials,
                             T* y);
 
-/// Adds x [rows, cols] up over its rows: y [cols]. partials: sum_rows_parts(rows, cols) * cols doubles.
-int64_t sum_rows_parts(int64_t rows, int64_t cols);
+/// Adds x [rows, cols] up over its rows: y [cols]. partials: sum_rows_scratch<T>(rows, cols) doubles.
+template <typename T>
+int64_t sum_rows_scratch(int64_t rows, int64_t cols);
 template <typename T>
 void sum_rows(Stream stream, const T* x, int64_t rows, int64_t cols, double* partials, float* y);
 

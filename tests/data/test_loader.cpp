@@ -185,7 +185,7 @@ std::vector<uint8_t> crops_of(const Batch& batch, int64_t side) {
   return crops;
 }
 
-TEST(Loader, ViewsOfNativeImagesAreThoseOfBaseCrops) {
+TEST(NativeImages, GiveTheViewsOfTheirBaseCrops) {
   const FakeDataset data(5);
   Loader loader(data, {.batch = 5, .side = 9, .workers = 1, .native = true});
   loader.start(shuffled(5));
