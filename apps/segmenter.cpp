@@ -8,6 +8,7 @@
 #include "engine/augment.h"
 #include "engine/ops.h"
 #include "engine/safetensors.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -151,6 +152,7 @@ Tensor segment(const Tensor& features, const Classifier& classifier, int64_t hei
 
 std::vector<Histogram> evaluate(SegmentationNetwork& network, const std::vector<Classifier>& classifiers,
                                 Loader& loader, int64_t classes, DType dtype) {
+  const TraceRange range("evaluate");
   const NoGrad no_grad;
   const ModeGuard mode(network, false);
   std::vector<ConfusionMatrix> matrices;

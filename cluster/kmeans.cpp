@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cluster/kmeans_start.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -26,6 +27,7 @@ struct Pass {
 };
 
 Pass accumulate(const Tensor& points, const Tensor& centroids) {
+  const TraceRange range("kmeans_accumulate");
   const Device device = points.device();
   Tensor labels;
   Tensor sums = Tensor::empty_like(centroids);
@@ -40,6 +42,7 @@ Pass accumulate(const Tensor& points, const Tensor& centroids) {
 }  // namespace
 
 KMeansResult kmeans(const Tensor& points, const KMeansOptions& options) {
+  const TraceRange range("kmeans");
   check_points(points, "kmeans");
   const int64_t n = points.dim(0), clusters = options.clusters;
   BS_CHECK(clusters >= 1 && clusters <= n, "kmeans: the number of clusters must be in [1, ", n,
@@ -69,6 +72,7 @@ KMeansResult kmeans(const Tensor& points, const KMeansOptions& options) {
 }
 
 Tensor assign_clusters(const Tensor& points, const Tensor& centroids, Metric metric) {
+  const TraceRange range("assign_clusters");
   check_points(points, "assign_clusters");
   BS_CHECK(centroids.defined() && centroids.rank() == 2 && centroids.dtype() == kFloat32 && centroids.dim(0) > 0 &&
                centroids.dim(1) == points.dim(1) && centroids.device() == points.device(),

@@ -7,6 +7,7 @@
 
 #include "cluster/hungarian.h"
 #include "engine/backend.h"
+#include "engine/trace.h"
 
 namespace bareseg {
 namespace {
@@ -95,6 +96,7 @@ ConfusionMatrix::ConfusionMatrix(int64_t classes, int64_t clusters, Device devic
 }
 
 void ConfusionMatrix::add(const Tensor& truth, const Tensor& predicted) {
+  const TraceRange range("confusion");
   BS_CHECK(truth.dtype() == kUInt8 && (predicted.dtype() == kUInt8 || predicted.dtype() == kInt32),
            "ConfusionMatrix: truth must be uint8 and predictions uint8 or int32, got ", truth.dtype(), " and ",
            predicted.dtype());

@@ -41,7 +41,8 @@ Driver find_driver() {
   driver.devices = 0;
   static_cast<void>(cudaGetLastError());
   if (driver.version == 0) {
-    driver.problem = concat("no NVIDIA driver was found (libcuda.so.1); install version ", kOldestDriver, " or newer");
+    driver.problem = concat("no NVIDIA driver was found (libcuda.so.1, where the loader looks); install version ",
+                            kOldestDriver, " or newer");
   } else if (status == cudaErrorInsufficientDriver) {
     driver.problem = concat("the NVIDIA driver serves CUDA ", version_text(driver.version), ", this program needs ",
                             version_text(CUDART_VERSION), "; install version ", kOldestDriver, " or newer");
@@ -56,7 +57,10 @@ Driver find_driver() {
 Component find_device(int index) {
   Component device{concat("cuda:", index), "", ""};
   cudaDeviceProp p = {};
-  BS_CUDA(cudaGetDeviceProperties(&p, index));
+  if (const cudaError_t status = cudaGetDeviceProperties(&p, index); status != cudaSuccess) {
+    device.problem = concat("the driver says ", cudaGetErrorName(status), ", ", cudaGetErrorString(status));
+    return device;
+  }
   char memory[32];
   std::snprintf(memory, sizeof memory, "%.1f", static_cast<double>(p.totalGlobalMem) / 0x1p30);
   device.what = concat(p.name, ", ", memory, " GiB, compute capability ", p.major, '.', p.minor);

@@ -11,6 +11,7 @@ namespace bareseg {
 namespace {
 
 constexpr int64_t kRing = 64 << 20, kLargestPiece = 16 << 20, kAlignment = 256;
+constexpr size_t kMostPieces = 256;
 constexpr int64_t kSegment = 32 << 20;      // of an arena, at least
 constexpr int64_t kParallelFrom = 1 << 20;  // bytes copied by several threads: one does not keep up with the bus
 
@@ -147,11 +148,11 @@ cudaEvent_t Staging::event() {
 }
 
 // Where `bytes` bytes of the ring begin that nothing in flight needs: the host waits until they may be overwritten, the
-// uploads until their twins may.
+// uploads until their twins may. Small pieces do not pile up until the ring is full of them.
 int64_t Staging::claim(int64_t bytes) {
   const int64_t begin = head_ + bytes <= kRing ? head_ : 0, end = begin + bytes;
   const auto overwritten = [&](const Piece& piece) { return piece.begin < end && begin < piece.end; };
-  while (std::any_of(pieces_.begin(), pieces_.end(), overwritten)) {
+  while (pieces_.size() >= kMostPieces || std::any_of(pieces_.begin(), pieces_.end(), overwritten)) {
     const Piece oldest = pieces_.front();
     BS_CUDA(cudaEventSynchronize(oldest.arrived));
     BS_CUDA(cudaStreamWaitEvent(uploads_, oldest.taken));

@@ -17,12 +17,8 @@ namespace detail {
 __device__ inline int32_t truncated(float x) { return __float_as_int(__fadd_rz(x, 0x1p23f)) - 0x4B000000; }
 // Clipped to [0, 255] and truncated.
 __device__ inline int32_t clipped(float x) { return truncated(fminf(fmaxf(x, 0.0f), 255.0f)); }
-// a / b within two units of the last place.
-__device__ inline float quotient(float a, float b) {
-  float reciprocal;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(reciprocal) : "f"(b));
-  return a * reciprocal;
-}
+// Within two units of the last place.
+__device__ inline float quotient(float a, float b) { return __fdividef(a, b); }
 #else
 inline int32_t truncated(float x) { return static_cast<int32_t>(x); }
 inline int32_t clipped(float x) {

@@ -7,8 +7,8 @@
 #           survive oneDNN): cmake --build --preset asan && ASAN_OPTIONS=detect_leaks=0 ctest --preset asan
 #   tsan    the loader's tests under ThreadSanitizer
 #   fuzz    a few seconds of mutated files for every reader, built by Clang under the same sanitizers (scripts/fuzz.sh)
-#   cuda    all kernels and ladders compile without warnings or register spills for the architectures that the release
-#           build leaves out
+#   cuda    all kernels compile without warnings or register spills for the architectures that the release build leaves
+#           out; the GPU's tests and the ladders build, and what goes to its machine is packed
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -43,11 +43,20 @@ check_fuzz() {
 }
 
 check_cuda() {
-  if cmake --preset kernels | grep 'CPU-only'; then
-    echo "cuda: not checked"
+  local pack configured
+  configured=$(cmake --preset kernels)
+  if grep 'CPU-only' <<<"$configured"; then
+    echo "cuda: NOT CHECKED"
     return
   fi
   cmake --build --preset kernels  # nvcc's options in cmake/cuda.cmake make errors of warnings and spills
+  # What scripts/gpu_check.sh carries to a GPU's machine: it builds, and its size is within the limit.
+  cmake --preset release >/dev/null
+  cmake --build --preset release --target bareseg gpu_tests ladders
+  python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' bench/*.py bench/peers/*.py
+  pack=$(mktemp -d)
+  scripts/gpu_check.sh --pack "$pack"
+  rm -r "$pack"
   echo "cuda: clean"
 }
 

@@ -234,7 +234,7 @@ bench_loading() {
 ladder() { # PROGRAM
   local path
   path=$(program "$1") || { echo "$path"; return 1; }
-  limited "$path"
+  limited "$path" --json "$out/$1.json"
 }
 
 peers() { # NAME of torch_gpu.py's, OPTION...

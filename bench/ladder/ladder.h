@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -116,6 +118,80 @@ inline double copy_rate() {
     check(cudaMemcpyAsync(to.data(), from.data(), static_cast<size_t>(from.bytes()), cudaMemcpyDefault, stream));
   };
   return 2.0 * static_cast<double>(from.bytes()) / (time_cold(copy_all).median * 1e-3);
+}
+
+/// `ladder_<name> [--json FILE] [size]`. Ends the program where that is not what it was given.
+struct Arguments {
+  const char* json = nullptr;
+  long long size;
+
+  Arguments(int argc, char** argv, long long usual, const char* what) : size(usual) {
+    int next = 1;
+    if (argc > 2 && std::string(argv[1]) == "--json") {
+      json = argv[2];
+      next = 3;
+    }
+    if (next < argc) size = std::atoll(argv[next++]);
+    if (next == argc && size > 0) return;
+    std::fprintf(stderr, "usage: %s [--json FILE] [%s]\n", argv[0], what);
+    std::exit(2);
+  }
+};
+
+/// The rungs' figures: a row of Markdown each, and all in a file of JSON where one is named.
+class Table {
+ public:
+  /// Measures the copy rate. `what`: the task, in words.
+  Table(const Arguments& arguments, const std::string& what) : arguments_(arguments) {
+    check(cudaGetDeviceProperties(&device_, 0));
+    check(cudaDriverGetVersion(&driver_));
+    copy_ = copy_rate();
+    std::printf("%s, copies %.0f GB/s; %s\n", device_.name, copy_ * 1e-9, what.c_str());
+    std::printf("all rungs agree with the CPU; cold L2, median of 20\n\n");
+    std::printf("| rung | ms | best ms | TFLOP/s | GB/s | of the copy rate |\n|---|---|---|---|---|---|\n");
+  }
+
+  /// @param bytes, flop  what the task needs at least; no flop where it has none.
+  void add(const char* rung, const Times& times, double bytes, double flop = 0.0) {
+    const double seconds = times.median * 1e-3;
+    std::printf("| %s | %.3f | %.3f | %.1f | %.0f | %.0f %% |\n", rung, times.median, times.best,
+                flop / seconds * 1e-12, bytes / seconds * 1e-9, 100.0 * bytes / seconds / copy_);
+    char row[256];
+    std::snprintf(row, sizeof row, "%s\n  {\"rung\": \"%s\", \"ms\": %.6f, \"best_ms\": %.6f, \"bytes\": %.0f}",
+                  rows_.empty() ? "" : ",", rung, times.median, times.best, bytes);
+    rows_ += row;
+  }
+
+  void write() const {
+    if (arguments_.json == nullptr) return;
+    const std::string part = std::string(arguments_.json) + ".part";
+    std::FILE* file = std::fopen(part.c_str(), "w");
+    BS_CHECK(file != nullptr, "cannot write '", part, "'");
+    std::fprintf(file,
+                 "{\"gpu\": \"%s\", \"driver_cuda\": %d, \"runtime_cuda\": %d, \"size\": %lld, "
+                 "\"copy_bytes_per_second\": %.0f, \"rungs\": [%s]}\n",
+                 device_.name, driver_, CUDART_VERSION, arguments_.size, copy_, rows_.c_str());
+    const bool written = std::fclose(file) == 0 && std::rename(part.c_str(), arguments_.json) == 0;
+    BS_CHECK(written, "cannot write '", arguments_.json, "'");
+  }
+
+ private:
+  Arguments arguments_;
+  cudaDeviceProp device_{};
+  int driver_ = 0;
+  double copy_ = 0.0;
+  std::string rows_;
+};
+
+/// main() of a ladder: run(arguments) gives the exit code.
+template <typename Run>
+int run_ladder(const Arguments& arguments, const Run& run) {
+  try {
+    return run(arguments);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
 }
 
 #endif

@@ -27,6 +27,8 @@ NOTHING_MEASURED = 77
 CLASSES, DIMS, FEATURE_SIDE, VIEWS_BATCH, IMAGE_HEIGHT, BASE, VIEW = 27, 128, 80, 128, 480, 640, 320
 POINTS = VIEWS_BATCH * FEATURE_SIDE * FEATURE_SIDE
 TRAINING = ((18, 320, 128), (50, 320, 128), (18, 160, 8))
+# text, dtype, TF32
+PRECISIONS = (("fp32", "float32", False), ("TF32", "float32", True), ("bf16", "bfloat16", True))
 rows = []
 json_file, wanted = None, ""
 
@@ -210,15 +212,15 @@ def lloyd(points, centroids):
 
 
 def bench_kmeans(compiled):
-    torch.backends.cuda.matmul.allow_tf32 = True
     for clusters in (27, 1000):
         name = f"kmeans_iteration/{clusters}"
-        for dtype in (torch.float32, torch.bfloat16):
-            points = normalized(POINTS, DIMS, dtype=dtype)
+        for text, dtype, tf32 in PRECISIONS:
+            torch.backends.cuda.matmul.allow_tf32 = tf32
+            points = normalized(POINTS, DIMS, dtype=getattr(torch, dtype))
             centroids = points[:clusters].float()
-            ways = [("eager", lloyd)] + ([("compile", torch.compile(lloyd))] if compiled else [])
+            ways = [("eager", lloyd)] + ([("compile", torch.compile(lloyd))] if compiled and tf32 else [])
             for way, run in ways:
-                variant = f"{way} {'TF32' if dtype == torch.float32 else 'bf16'}"
+                variant = f"{way} {text}"
                 timed(name, variant,
                       lambda r=run, v=variant: report(name, v, cold_ms(lambda: r(points, centroids))))
 
@@ -271,18 +273,22 @@ def view_loss(features, centroids, labels, weights):
 
 
 def bench_loss(compiled):
-    torch.backends.cudnn.allow_tf32 = True
     shape = (VIEWS_BATCH, FEATURE_SIDE, FEATURE_SIDE)
     centroids = [torch.randn(CLASSES, DIMS, 1, 1, device="cuda") for _ in range(2)]
     labels = [torch.randint(CLASSES, shape, device="cuda") for _ in range(2)]
     weights = [torch.full((CLASSES,), 0.7, device="cuda") for _ in range(2)]
     name = "cosine_cluster_loss/2"
-    for dtype, layout, text in ((torch.float32, torch.contiguous_format, "NCHW TF32"),
-                                (torch.bfloat16, torch.channels_last, "channels_last bf16")):
-        features = torch.randn(VIEWS_BATCH, DIMS, FEATURE_SIDE, FEATURE_SIDE, device="cuda", dtype=dtype)
-        features = features.contiguous(memory_format=layout).requires_grad_()
-        for way, loss in [("eager", view_loss)] + ([("compile", torch.compile(view_loss))] if compiled else []):
-            variant = f"{way} {text}"
+    for text, dtype, tf32 in PRECISIONS:
+        torch.backends.cudnn.allow_tf32 = tf32
+        layout = "channels_last" if text == "bf16" else "NCHW"
+        features = torch.randn(VIEWS_BATCH, DIMS, FEATURE_SIDE, FEATURE_SIDE, device="cuda",
+                               dtype=getattr(torch, dtype))
+        features = features.contiguous(
+            memory_format=torch.channels_last if layout == "channels_last" else torch.contiguous_format)
+        features.requires_grad_()
+        ways = [("eager", view_loss)] + ([("compile", torch.compile(view_loss))] if compiled and tf32 else [])
+        for way, loss in ways:
+            variant = f"{way} {layout} {text}"
 
             def run(loss=loss):
                 features.grad = None
@@ -315,6 +321,8 @@ def main():
     print(", ".join(f"{name} {value}" for name, value in about().items()))
     for name in names:
         benches[name](compiled)
+    if not any("ms" in row for row in rows):
+        sys.exit(NOTHING_MEASURED)
 
 
 if __name__ == "__main__":

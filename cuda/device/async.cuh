@@ -5,12 +5,11 @@
 
 namespace bareseg {
 
-/// Begins to copy 16 bytes; both ends are aligned to 16. The emulator copies at once, so it does not see a missing
-/// wait.
+/// Begins to copy 16 bytes; both ends are aligned to 16. In the emulator they arrive when the thread waits, no sooner.
 template <typename T>
 __device__ __forceinline__ void copy_async(SharedArray<T> to, const T* from) {
 #if defined(BARESEG_EMULATE)
-  store_pack<kPack<T>>(to, load_pack<kPack<T>>(from));
+  emulator::begin_copy(to.range(kPack<T>), from);
 #else
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
                :
@@ -21,7 +20,9 @@ __device__ __forceinline__ void copy_async(SharedArray<T> to, const T* from) {
 
 /// Waits for the copies that this thread has begun; a barrier then shows them to the others.
 __device__ __forceinline__ void wait_for_copies() {
-#if !defined(BARESEG_EMULATE)
+#if defined(BARESEG_EMULATE)
+  emulator::finish_copies();
+#else
   asm volatile("cp.async.wait_all;" ::: "memory");
 #endif
 }

@@ -11,6 +11,7 @@
 #include "engine/ops.h"
 #include "engine/random.h"
 #include "tests/engine/hostile.h"
+#include "tests/reference.h"
 
 namespace bareseg {
 namespace {
@@ -32,13 +33,13 @@ class Gpu : public testing::Test {
   static Tensor normal(const Shape& shape, uint64_t part) { return random_normal(shape, Random(7, Draws::test, part)); }
 };
 
-// |a - b| / |b| of tensors on any device.
-double relative_error(const Tensor& a, const Tensor& b) {
-  const std::vector<float> x = cast(a, kFloat32).to_vector<float>(), y = cast(b, kFloat32).to_vector<float>();
+// |a - b| / |b|
+double relative_error(const Tensor& a, const reference::Array& b) {
+  const std::vector<double> x = reference::from(a).values;
   double difference = 0.0, norm = 0.0;
   for (size_t i = 0; i < x.size(); ++i) {
-    difference += std::pow(double{x[i]} - double{y[i]}, 2);
-    norm += std::pow(double{y[i]}, 2);
+    difference += std::pow(x[i] - b.values[i], 2);
+    norm += std::pow(b.values[i], 2);
   }
   return std::sqrt(difference / norm);
 }
@@ -104,31 +105,28 @@ TEST_F(Gpu, Tf32IsUsedWithLeaveAlone) {
   const Tensor x = normal({4, 32, 32, 64}, 1), w = normal({64, 3, 3, 64}, 2), a = normal({512, 256}, 3);
   const ConvOptions same{.padding = 1};
   // Results and gradients of a convolution and a product.
-  const auto results = [&](Device device) {
-    Tensor image = x.to(device), filter = w.to(device), rows = a.to(device), factor = a.to(device);
+  const auto results = [&] {
+    Tensor image = x.to(kGpu), filter = w.to(kGpu), rows = a.to(kGpu), factor = a.to(kGpu);
     for (Tensor* leaf : {&image, &filter, &rows, &factor}) leaf->set_requires_grad();
     const Tensor conv = conv2d(image, filter, {}, same), product = linear(rows, factor);
     // Gradients start from numbers that TF32 holds exactly.
     for (const Tensor& y : {conv, product}) {
-      const Tensor share = cast(cast(normal({1, y.dim(-1)}, 4), kBFloat16), kFloat32).to(device);
+      const Tensor share = cast(cast(normal({1, y.dim(-1)}, 4).to(kGpu), kBFloat16), kFloat32);
       backward(mean(linear(reshape(y, {-1, y.dim(-1)}), share)));
     }
     return std::vector<Tensor>{conv.detach(), product.detach(), image.grad(),
                                filter.grad(), rows.grad(),      factor.grad()};
   };
-  const std::vector<Tensor> expected = results({});
-  const auto errors = [&] {
-    std::vector<double> all;
-    const std::vector<Tensor> got = results(kGpu);
-    for (size_t i = 0; i < got.size(); ++i) all.push_back(relative_error(got[i], expected[i]));
-    return all;
-  };
-  for (const double strict : errors()) EXPECT_LT(strict, 1e-5);
+  // float32's gradients are compared with double's by test_ops_cuda.
+  const std::vector<Tensor> strict = results();
+  EXPECT_LT(relative_error(strict[0], reference::conv2d(reference::from(x), reference::from(w), {}, same)), 1e-5);
+  EXPECT_LT(relative_error(strict[1], reference::linear(reference::from(a), reference::from(a), {})), 1e-5);
   backend(kGpu).open(kGpu, {.tf32 = true});
-  const std::vector<double> loose = errors();
+  const std::vector<Tensor> loose = results();
   for (size_t i = 0; i < loose.size(); ++i) {
-    EXPECT_LT(loose[i], 3e-4) << i;
-    EXPECT_GT(loose[i], 1e-5) << i;
+    const double error = relative_error(loose[i], reference::from(strict[i]));
+    EXPECT_LT(error, 3e-4) << i;
+    EXPECT_GT(error, 1e-5) << i;
   }
 }
 

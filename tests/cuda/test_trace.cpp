@@ -15,6 +15,7 @@ extern int (*InitializeInjectionNvtx2_fnptr)(const void* (*)(uint32_t));
 #include <string>
 #include <vector>
 
+#include "cluster/kmeans.h"
 #include "cpu/cpu_backend.h"
 #include "engine/ops.h"
 
@@ -60,6 +61,14 @@ TEST(Trace, OpsNestInPhasesForwardAndBackward) {
     backward(sum(relu(x)));
   }
   EXPECT_EQ(heard, "phase( relu( ) sum( ) backward( sum( ) relu( ) ) ) ");
+}
+
+TEST(Trace, ClusteringHasItsNames) {
+  install_backend(Device::Type::cpu, make_cpu_backend());
+  heard.clear();
+  const Tensor points = Tensor::from(std::vector<float>{0, 1, 10, 11}, {4, 1});
+  assign_clusters(points, kmeans(points, {.clusters = 2, .iterations = 1}).centroids);
+  EXPECT_EQ(heard, "kmeans( kmeans_accumulate( ) ) assign_clusters( ) ");
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <random>
 #include <string_view>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kLanes = 32;
 constexpr std::byte kPoison{0xff};
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
 constexpr size_t kStack = 256 << 10;
 #else
 constexpr size_t kStack = 64 << 10;
@@ -53,7 +53,7 @@ struct BlockRunner::Fiber {
   size_t size;
 };
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
 namespace {
 // AddressSanitizer has to be told which stack is in use.
 thread_local const void* scheduler_bottom = nullptr;
@@ -195,30 +195,35 @@ bool BlockRunner::release_barrier() {
   return true;
 }
 
+void BlockRunner::finish_copies() {
+  for (const Copy& copy : current_->copies) std::memcpy(copy.to, copy.from, kCopy);
+  current_->copies.clear();
+}
+
 void BlockRunner::resume(Fiber& fiber) {
   switch_to(fiber);
   if (error_ != nullptr) std::rethrow_exception(error_);
 }
 
 void BlockRunner::switch_to(Fiber& fiber) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
   void* fake = nullptr;
   leave_for(fiber.bottom, fiber.size, &fake);
 #endif
   fiber.context = std::move(fiber.context).resume();
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
   arrived(fake, false);
 #endif
 }
 
 // Back to the scheduler, until it resumes the fiber that calls.
 void BlockRunner::switch_to_scheduler() {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
   void* fake = nullptr;
   leave_for(scheduler_bottom, scheduler_size, &fake);
 #endif
   scheduler_ = std::move(scheduler_).resume();
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
   arrived(fake, true);
 #endif
 }
@@ -232,7 +237,7 @@ void BlockRunner::suspend(State state, const char* place, int line) {
 }
 
 void BlockRunner::fiber_main(Fiber& self) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
   arrived(nullptr, true);
 #endif
   while (!closing_) {
@@ -246,7 +251,7 @@ void BlockRunner::fiber_main(Fiber& self) {
     idle_.push_back(&self);
     switch_to_scheduler();
   }
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
   leave_for(scheduler_bottom, scheduler_size, nullptr);
 #endif
 }

@@ -30,12 +30,18 @@ class BlockRunner {
   Lanes meet(uint64_t value, const char* what);
   std::byte* shared_memory(const void* site, size_t bytes);
   std::byte* dynamic_memory() { return arena_.get(); }
+  void begin_copy(void* to, const void* from) { current_->copies.push_back({to, from}); }
+  void finish_copies();
   const Grid& grid() const { return *grid_; }
 
  private:
   struct Fiber;
   struct Abandoned;
   enum class State : uint8_t { ready, at_block, at_warp, returned };
+  struct Copy {
+    void* to;
+    const void* from;
+  };
   struct Thread {
     dim3 index;
     int number = 0;
@@ -44,6 +50,7 @@ class BlockRunner {
     const char* place = nullptr;  // of the barrier or operation it waits at
     int line = 0;
     Fiber* fiber = nullptr;
+    std::vector<Copy> copies;  // that it has begun
   };
   // Two sets of values: a lane may reach the next meeting while others have yet to read those of the last.
   struct Warp {

@@ -123,6 +123,13 @@ std::byte* dynamic_memory(size_t* bytes) {
   return runner->dynamic_memory();
 }
 
+void begin_copy(void* to, const void* from) {
+  check_aligned(to, kCopy);
+  check_aligned(from, kCopy);
+  runner->begin_copy(to, from);
+}
+void finish_copies() { runner->finish_copies(); }
+
 void fail_shared(int64_t index, int64_t count, size_t element) {
   fail_at(runner->grid().file, runner->grid().line, "kernel: thread (", threadIdx.x, ", ", threadIdx.y, ", ",
           threadIdx.z, ") uses element ", index, " of a shared array of ", count, " elements of ", element, " bytes");

@@ -10,6 +10,15 @@
 // memory around an allocation was written; when the results depend on the order. Shared memory starts as NaN.
 #pragma once
 
+// GCC says so by a macro, Clang when asked.
+#if defined(__SANITIZE_ADDRESS__)
+#define BARESEG_ASAN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BARESEG_ASAN
+#endif
+#endif
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -73,6 +82,11 @@ unsigned ballot(bool vote);
 std::byte* shared_memory(const void* site, size_t bytes);
 /// The dynamic shared memory and its size.
 std::byte* dynamic_memory(size_t* bytes);
+
+/// A copy of kCopy bytes that the thread begins, and the end of all that it has begun: before, nobody sees their bytes.
+inline constexpr size_t kCopy = 16;
+void begin_copy(void* to, const void* from);
+void finish_copies();
 
 /// Throws Error, naming the launch.
 [[noreturn]] void fail_shared(int64_t index, int64_t count, size_t element);

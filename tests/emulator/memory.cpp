@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/error.h"
+#include "tests/emulator/emulator.h"
 
 namespace bareseg::emulator {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr std::byte kGuardByte{0xff}, kFreshByte{0x7f};
 // Under AddressSanitizer its own red zones do better: they stop the very access.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
 constexpr size_t kGuard = 0;
 #else
 constexpr size_t kGuard = 1024;

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "cuda/device/async.cuh"
 #include "cuda/device/pack.cuh"
 #include "cuda/device/warp.cuh"
 #include "tests/emulator/memory.h"
@@ -255,6 +256,25 @@ TEST(Emulator, UnsetSharedMemoryIsNaN) {
   }
 }
 
+// Each thread copies four floats through shared memory.
+template <bool kWait>
+__global__ void __launch_bounds__(32) copy_kernel(const float* x, float* y) {
+  BS_SHARED(float, tile, 4 * 32);
+  const unsigned at = 4 * threadIdx.x;
+  copy_async(tile + at, x + at);
+  if (kWait) wait_for_copies();
+  for (unsigned i = 0; i < 4; ++i) y[at + i] = tile[at + i];
+}
+
+TEST(Emulator, SeesAMissingWaitForCopies) {
+  Buffer<float> x(4 * 32), y(4 * 32);
+  for (int64_t i = 0; i < 4 * 32; ++i) x[i] = static_cast<float>(i);
+  launch(copy_kernel<false>, {1, 32}, nullptr, x.data(), y.data());
+  for (const float value : y.values()) EXPECT_TRUE(std::isnan(value));
+  launch(copy_kernel<true>, {1, 32}, nullptr, x.data(), y.data());
+  EXPECT_EQ(y.values(), x.values());
+}
+
 TEST(Emulator, SeesResultsThatDependOnTheOrder) {
   const auto last = +[](unsigned* y) { *y = blockIdx.x * blockDim.x + threadIdx.x; };
   const auto slot = +[](unsigned* y) { y[1 + atomicAdd(y, 1)] = blockIdx.x; };
@@ -286,7 +306,7 @@ TEST(Emulator, FollowsPointersInMemory) {
 }
 
 TEST(Emulator, SeesWritesAroundAnAllocation) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(BARESEG_ASAN)
   GTEST_SKIP() << "AddressSanitizer stops the access itself";
 #endif
   const auto kernel = +[](float* y, int64_t at) { y[at] = 1.0f; };
