@@ -5,6 +5,8 @@
 #   asan    the tests of readers and clustering under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer;
 #           those of ops, networks and commands too, which takes four times as long (Clang 14's LeakSanitizer does not
 #           survive oneDNN): cmake --build --preset asan && ASAN_OPTIONS=detect_leaks=0 ctest --preset asan
+#           Configured with -DBARESEG_EMULATOR=ON these tests run every kernel as well, and its reads past an allocation
+#           show.
 #   tsan    the loader's tests under ThreadSanitizer
 #   fuzz    a few seconds of mutated files for every reader, built by Clang under the same sanitizers (scripts/fuzz.sh)
 #   cuda    all kernels compile without warnings or register spills for the architectures that the release build leaves
