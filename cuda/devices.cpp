@@ -58,6 +58,8 @@ Component find_device(int index) {
   Component device{concat("cuda:", index), "", ""};
   cudaDeviceProp p = {};
   if (const cudaError_t status = cudaGetDeviceProperties(&p, index); status != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    device.what = "a GPU";
     device.problem = concat("the driver says ", cudaGetErrorName(status), ", ", cudaGetErrorString(status));
     return device;
   }

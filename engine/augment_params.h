@@ -25,7 +25,8 @@ struct SourceImage {
 /// the coloured square then becomes the network's input by its shape.
 struct AugmentParams {
   enum class Shape : uint8_t {
-    pillow,  // Pillow's antialiased bilinear resize on 8 bits, then normalised and flipped (view 2, and plain images)
+    pillow,  // Pillow's antialiased bilinear resize on 8 bits, then normalised and flipped (view 2, and view 1
+             // uncropped)
     window,  // normalised, then window -> bilinear (align_corners = false, no antialias) -> flips, in float32 (view 1)
   };
 

@@ -18,14 +18,18 @@ __device__ inline int32_t truncated(float x) { return __float_as_int(__fadd_rz(x
 // Clipped to [0, 255] and truncated.
 __device__ inline int32_t clipped(float x) { return truncated(fminf(fmaxf(x, 0.0f), 255.0f)); }
 // Within two units of the last place.
-__device__ inline float quotient(float a, float b) { return __fdividef(a, b); }
+struct Quotient {
+  __device__ float operator()(float a, float b) const { return __fdividef(a, b); }
+};
 #else
 inline int32_t truncated(float x) { return static_cast<int32_t>(x); }
 inline int32_t clipped(float x) {
   const int32_t whole = truncated(x), positive = whole > 0 ? whole : 0;
   return positive < 255 ? positive : 255;
 }
-inline float quotient(float a, float b) { return a / b; }
+struct Quotient {
+  float operator()(float a, float b) const { return a / b; }
+};
 #endif
 
 }  // namespace detail
@@ -76,8 +80,14 @@ BS_HOST_DEVICE inline int32_t hue_entry(int32_t i, int32_t shift, const uint8_t*
   return distance(sector) | distance((sector + 4) % 6) << 8 | distance((sector + 2) % 6) << 16;
 }
 
+/// a / b, rounded down, of 0 <= a < 2^19, 0 < b: a + 1/2 keeps the quotient half of 1 / b from any integer.
+template <typename Quotient = detail::Quotient>
+BS_HOST_DEVICE inline int32_t whole_quotient(int32_t a, int32_t b, const Quotient& quotient = {}) {
+  return detail::truncated(quotient(static_cast<float>(a) + 0.5f, static_cast<float>(b)));
+}
+
 /// convert("HSV"), H + shift, convert("RGB") with the table of that shift. All divisions are by float reciprocals or
-/// quotients that stay further from an integer than float32 and detail::quotient err: at least 1 / 3060, where 256 has
+/// quotients that stay further from an integer than float32 and detail::Quotient err: at least 1 / 3060, where 256 has
 /// steps of 1 / 32768. Checked over every colour by the tests.
 template <typename Table>
 BS_HOST_DEVICE inline void shift_hue(int32_t& r, int32_t& g, int32_t& b, const Table& table) {
@@ -86,10 +96,8 @@ BS_HOST_DEVICE inline void shift_hue(int32_t& r, int32_t& g, int32_t& b, const T
   const int32_t n_blue = 4 * c + r - g, n_green = 2 * c + b - r, n_red = g - b + (g < b ? 6 * c : 0);
   const int32_t n = r == v ? n_red : g == v ? n_green : n_blue;
   const int32_t divisor = 6 * (c > 1 ? c : 1);
-  const int32_t h =
-      detail::truncated(detail::quotient(static_cast<float>(255 * n) + 0.5f, static_cast<float>(divisor)));
-  const int32_t s =
-      detail::truncated(detail::quotient(static_cast<float>(255 * c) + 0.5f, static_cast<float>(v > 1 ? v : 1)));
+  const int32_t h = whole_quotient(255 * n, divisor);
+  const int32_t s = whole_quotient(255 * c, v > 1 ? v : 1);
   const int32_t entry = table[2 * h + (h * divisor == 255 * n ? 1 : 0)];
   const int32_t top = v * 65025, slope = v * s;
   const auto channel = [&](int32_t distance) {

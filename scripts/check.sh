@@ -20,7 +20,7 @@ check_format() {
 }
 
 check_tidy() {
-  cmake --preset tidy >/dev/null  # writes the compile database: files of a folder are read together, their headers once
+  cmake --preset tidy | (grep 'CPU-only' || true)  # writes the compile database: files of a folder are read together, their headers once
   # A file that is not in it, as those of cuda/ where there is no toolkit, is not looked at.
   sed -n 's/^ *"file": "\(.*\.\(cpp\|cxx\)\)",\?$/\1/p' build/tidy/compile_commands.json |
     xargs -d '\n' -n 1 -P "$(nproc)" clang-tidy -p build/tidy --quiet \
@@ -45,20 +45,22 @@ check_fuzz() {
 }
 
 check_cuda() {
-  local pack configured
+  local configured
   configured=$(cmake --preset kernels)
   if grep 'CPU-only' <<<"$configured"; then
-    echo "cuda: NOT CHECKED"
+    if command -v nvcc >/dev/null || [[ -x /usr/local/cuda/bin/nvcc ]]; then return 1; fi
+    echo "cuda: not checked, for want of a toolkit"
     return
   fi
   cmake --build --preset kernels  # nvcc's options in cmake/cuda.cmake make errors of warnings and spills
-  # What scripts/gpu_check.sh carries to a GPU's machine: it builds, and its size is within the limit.
+  # What scripts/gpu_check.sh carries to a GPU's machine: it builds, Python can read it, its size is within the limit.
   cmake --preset release >/dev/null
   cmake --build --preset release --target bareseg gpu_tests ladders
-  python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' bench/*.py bench/peers/*.py
+  python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' bench/*.py \
+    bench/peers/*.py
   pack=$(mktemp -d)
+  trap 'rm -rf "$pack"' EXIT
   scripts/gpu_check.sh --pack "$pack"
-  rm -r "$pack"
   echo "cuda: clean"
 }
 

@@ -22,7 +22,8 @@ esac
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   {
     echo "This script knows apt only, and this system has none. Please install with its own package manager:"
-    echo "  GCC 12 or newer with OpenMP (a program for other machines; Clang 14 builds one that needs libomp), CMake 3.25 or newer, Ninja, git, pkg-config; ccache if you like"
+    echo "  GCC 12 or newer with OpenMP, CMake 3.25 or newer, Ninja, git, pkg-config; ccache if you like"
+    echo "  (Clang 14 does, for a program that then needs its OpenMP runtime, libomp)"
     echo "  oneDNN 2.6 or 2.7, libjpeg-turbo, libpng, zlib, minizip"
     echo "  CLI11, spdlog, fmt, nlohmann-json, toml++, GoogleTest, Boost.Context; Google Benchmark for the benchmarks"
     echo "  Clang 14 with compiler-rt, clang-format 14 and clang-tidy 14 for scripts/check.sh"

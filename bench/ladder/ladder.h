@@ -154,8 +154,10 @@ class Table {
   /// @param bytes, flop  what the task needs at least; no flop where it has none.
   void add(const char* rung, const Times& times, double bytes, double flop = 0.0) {
     const double seconds = times.median * 1e-3;
-    std::printf("| %s | %.3f | %.3f | %.1f | %.0f | %.0f %% |\n", rung, times.median, times.best,
-                flop / seconds * 1e-12, bytes / seconds * 1e-9, 100.0 * bytes / seconds / copy_);
+    char rate[32] = "";
+    if (flop > 0.0) std::snprintf(rate, sizeof rate, "%.1f", flop / seconds * 1e-12);
+    std::printf("| %s | %.3f | %.3f | %s | %.0f | %.0f %% |\n", rung, times.median, times.best, rate,
+                bytes / seconds * 1e-9, 100.0 * bytes / seconds / copy_);
     char row[256];
     std::snprintf(row, sizeof row, "%s\n  {\"rung\": \"%s\", \"ms\": %.6f, \"best_ms\": %.6f, \"bytes\": %.0f}",
                   rows_.empty() ? "" : ",", rung, times.median, times.best, bytes);

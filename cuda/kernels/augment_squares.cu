@@ -6,8 +6,9 @@
 // Map: a block makes 32 x 64 pixels. The rows under them are resized into shared memory, 80 at a time (at COCO's sizes
 // they are 27), a column of four rows per thread: neighbouring threads read neighbouring bytes, and a weight serves
 // four rows. Then a thread makes four neighbours of two rows of the square, words of 4 bytes, and has all their colours
-// at hand for the luma. Bound by memory at sizes like the square's: reads the images (the last rows of a block's and
-// the first of the next twice), writes 3 S^2 bytes each, by way of shared memory, so that a warp writes whole rows.
+// at hand for the luma. They leave by way of shared memory, so that a warp writes whole rows. Bound by instructions by
+// count, about 80 per pixel at COCO's sizes; memory moves the images (the last rows of a block's and the first of the
+// next twice) and 3 S^2 bytes for each square.
 #include "cuda/kernels/augment_stages.cuh"
 
 namespace bareseg {

@@ -326,6 +326,7 @@ __global__ void __launch_bounds__(kThreads)
 // Calls start(elements per access as a constant, split) for T in rows of `cols`.
 template <typename T, typename Start>
 void with_split(int64_t rows, int64_t cols, int64_t rows_per_thread, bool aligned, const Start& start) {
+  BS_CHECK(cols <= INT32_MAX / kThreads, "batch_norm: ", cols, " channels are more than the kernel's stride holds");
   if (aligned && cols % kPack<T> == 0)
     start(std::integral_constant<int, kPack<T>>(), RowSplit(rows, cols, kPack<T>, rows_per_thread, kBlocks));
   else

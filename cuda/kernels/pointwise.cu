@@ -295,6 +295,16 @@ __global__ void __launch_bounds__(kThreads) find_not_finite_kernel(const T* x, i
   if (bad) atomicOr(found, 1);
 }
 
+// Calls start(columns per thread as a constant, split).
+template <typename T, typename Start>
+void with_sum_split(int64_t rows, int64_t cols, bool aligned, const Start& start) {
+  constexpr int64_t kBlocks = kSumResident * 132;  // as many as an H200 holds at once
+  if (aligned && cols % kPack<T> == 0)
+    start(std::integral_constant<int, kPack<T>>(), RowSplit(rows, cols, kPack<T>, kFloatRows, kBlocks));
+  else
+    start(std::integral_constant<int, 1>(), RowSplit(rows, cols, 1, kFloatRows, kBlocks));
+}
+
 }  // namespace
 
 template <typename T>
@@ -357,16 +367,6 @@ void sum_squared_difference(Stream stream, const T* x, const T* target, int64_t 
                             T* y) {
   sum_of<kPack<T>>(stream, Zip<T, SquaredDifference>{x, target, {}}, aligned_for_packs(x, target), n, scale, partials,
                    y);
-}
-
-// Calls start(columns per thread as a constant, split).
-template <typename T, typename Start>
-void with_sum_split(int64_t rows, int64_t cols, bool aligned, const Start& start) {
-  constexpr int64_t kBlocks = kSumResident * 132;  // as many as an H200 holds at once
-  if (aligned && cols % kPack<T> == 0)
-    start(std::integral_constant<int, kPack<T>>(), RowSplit(rows, cols, kPack<T>, kFloatRows, kBlocks));
-  else
-    start(std::integral_constant<int, 1>(), RowSplit(rows, cols, 1, kFloatRows, kBlocks));
 }
 
 template <typename T>

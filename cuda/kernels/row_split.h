@@ -3,10 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 
 #include "cuda/launch.h"
-#include "engine/error.h"
 
 namespace bareseg {
 
@@ -25,7 +23,6 @@ struct RowSplit {
     const int64_t worth = rows / (kThreads / lanes * rows_per_thread);
     step = ceil_div(std::max<int64_t>(rows, 1), std::clamp<int64_t>(worth, 1, std::max<int64_t>(blocks / tiles, 1)));
     parts = ceil_div(rows, step);
-    BS_CHECK(cols <= std::numeric_limits<int32_t>::max() / kThreads, cols, " columns are more than a stride holds");
   }
   Grid grid(const char* from = __builtin_FILE(), int line = __builtin_LINE()) const {
     return {dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(parts)),

@@ -39,12 +39,20 @@ TEST_F(LibraryDeathTest, AnOldLibraryIsNamedWithItsVersion) {
 }
 
 TEST_F(LibraryDeathTest, NcclIsOpenedAndAskedForItsVersion) {
-  const auto version = [] {
+  const auto open_nccl = [](const char* version) {
     setenv("BARESEG_CUDA_LIBRARY_PATH", BARESEG_FAKE_LIBRARIES, 1);
-    std::fputs((nccl_version_text() + " " + nccl().library.path().string()).c_str(), stderr);
+    setenv("FAKE_NCCL_VERSION", version, 1);
+    try {
+      std::fputs((nccl_version_text() + " " + nccl().library.path().string()).c_str(), stderr);
+    } catch (const Error& error) {
+      std::fputs(error.message().c_str(), stderr);
+      std::exit(1);
+    }
     std::exit(0);
   };
-  EXPECT_EXIT(version(), testing::ExitedWithCode(0), "2.28.3 .*/libnccl.so.2");
+  EXPECT_EXIT(open_nccl("22803"), testing::ExitedWithCode(0), "2.28.3 .*/libnccl.so.2");
+  EXPECT_EXIT(open_nccl("21700"), testing::ExitedWithCode(1),
+              "NCCL 2.18 or newer is needed, but .*/libnccl.so.2 is 2.17.0. Install NCCL");
 }
 
 // y = op(a) op(b) + bias for every op, row-major, in odd sizes.

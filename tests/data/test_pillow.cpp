@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "engine/pillow_math.h"
 #include "tests/data/golden_pillow.h"
 
 namespace bareseg {
@@ -211,21 +212,16 @@ void pillow_hue_shift(uint8_t* rgb, int32_t shift) {
   std::copy_n(choices[sector % 6], 3, rgb);
 }
 
-// A GPU's quotient may be two units of the last place off: hue and saturation are the same.
+// A GPU's quotient may be two units of the last place off: hue and saturation, of every colour, are the same.
 TEST(Pillow, HueAllowsForAGpusQuotients) {
-  const auto same_nearby = [](int32_t numerator, int32_t divisor) {
-    const float quotient = (static_cast<float>(numerator) + 0.5f) / static_cast<float>(divisor);
-    float low = quotient, high = quotient;
-    for (int i = 0; i < 2; ++i) {
-      low = std::nextafter(low, 0.0f);
-      high = std::nextafter(high, 1e9f);
-    }
-    return static_cast<int32_t>(low) == numerator / divisor && static_cast<int32_t>(high) == numerator / divisor;
-  };
   int64_t wrong = 0;
-  for (int32_t c = 0; c < 256; ++c) {
-    for (int32_t n = 0; n <= 6 * c; ++n) wrong += !same_nearby(255 * n, 6 * std::max(c, 1));
-    for (int32_t v = std::max(c, 1); v < 256; ++v) wrong += !same_nearby(255 * c, v);
+  for (const float towards : {0.0f, 1e9f}) {
+    const auto off = [&](float a, float b) { return std::nextafter(std::nextafter(a / b, towards), towards); };
+    for (int32_t c = 0; c < 256; ++c) {
+      const int32_t divisor = 6 * std::max(c, 1);
+      for (int32_t n = 0; n <= 6 * c; ++n) wrong += pillow::whole_quotient(255 * n, divisor, off) != 255 * n / divisor;
+      for (int32_t v = std::max(c, 1); v < 256; ++v) wrong += pillow::whole_quotient(255 * c, v, off) != 255 * c / v;
+    }
   }
   EXPECT_EQ(wrong, 0);
 }

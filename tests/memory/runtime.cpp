@@ -41,6 +41,7 @@ struct CUevent_st {
 namespace {
 
 std::vector<std::unique_ptr<CUstream_st>> streams;
+std::deque<CUevent_st> events;
 std::mt19937_64 order;
 int64_t limit_bytes = 0, used_bytes = 0;
 std::map<void*, size_t> sizes;
@@ -103,6 +104,8 @@ void reset(uint64_t seed, int64_t limit) {
 
 int64_t in_use() { return used_bytes; }
 
+int64_t events_made() { return std::ssize(events); }
+
 }  // namespace bareseg::fake_runtime
 
 extern "C" {
@@ -123,7 +126,6 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   return cudaSuccess;
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  static std::deque<CUevent_st> events;
   *event = &events.emplace_back();
   return cudaSuccess;
 }

@@ -13,4 +13,7 @@ void reset(uint64_t seed, int64_t limit);
 /// Bytes of device memory whose release has been done, not only queued, are not in use.
 int64_t in_use();
 
+/// Since the program's start.
+int64_t events_made();
+
 }  // namespace bareseg::fake_runtime

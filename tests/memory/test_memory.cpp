@@ -66,6 +66,19 @@ TEST(Staging, LaterWorkOnTheStreamSeesWhatWasUploadedBefore) {
   }
 }
 
+// A run of nothing but small uploads does not collect an event for each until the ring is full.
+TEST(Staging, SmallUploadsDoNotPileUp) {
+  fake_runtime::reset(5, kPlenty);
+  const cudaStream_t compute = compute_stream();
+  Staging staging(compute);
+  const int64_t before = fake_runtime::events_made();
+  std::vector<int32_t> arrived(5000, -1);
+  for (int32_t i = 0; i < 5000; ++i) staging.upload(&i, &arrived[static_cast<size_t>(i)], sizeof(i));
+  EXPECT_LE(fake_runtime::events_made() - before, 512);
+  ASSERT_EQ(cudaStreamSynchronize(compute), cudaSuccess);
+  for (int32_t i = 0; i < 5000; ++i) ASSERT_EQ(arrived[static_cast<size_t>(i)], i);
+}
+
 TEST(Staging, NothingIsNothing) {
   fake_runtime::reset(1, kPlenty);
   Staging staging(compute_stream());
