@@ -14,8 +14,9 @@ needs=(
 )
 case "${1:-}" in
   "") ;;
-  # libomp-dev: the omp.h that clang-tidy and Clang read; libclang-rt: the sanitizers and the fuzzer.
-  --checks) needs+=("clang-format" "clang-tidy" "libomp-dev" "clang" "libclang-rt-14-dev|libclang-rt-dev") ;;
+  # libomp-dev: the omp.h that clang-tidy and Clang read; libclang-rt: the sanitizers and the fuzzer; python3: reads the
+  # peers of the GPU's benches, which come as scripts.
+  --checks) needs+=("clang-format" "clang-tidy" "libomp-dev" "clang" "libclang-rt-14-dev|libclang-rt-dev" "python3") ;;
   *) echo "usage: $0 [--checks]" >&2; exit 2 ;;
 esac
 
