@@ -16,8 +16,9 @@ struct View {
   int number = 0;      // 0 or 1
   bool plain = false;  // without its changes of colour
 };
-/// Views of a batch of base crops of side `square`, made together: dtype [N, side, side, C] each, normalised, C the
-/// device's image_channels().
+/// Views of a loader's batch, whose base crops have side `square`, made together on `device`: of each of `views`
+/// float32 or bfloat16 [N, side, side, C], normalised, C the device's image_channels(). All share one piece of memory.
+/// @throws Error as EpochPlan::params() and augment() do.
 std::vector<Tensor> view_inputs(const EpochPlan& plan, const Batch& batch, int64_t square, std::span<const View> views,
                                 int64_t side, DType dtype, Device device);
 

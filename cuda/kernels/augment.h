@@ -96,7 +96,8 @@ class AugmentPlan {
   int32_t box_radius_ = 0;  // the greatest
 };
 
-/// The squares, and the sums of luma in the views.
+/// Fills squares, and adds to the views' luma, 0 before. Images that are their own squares are copied: the pass over
+/// their pixels is needed for the means.
 void augment_squares(Stream stream, const AugmentBatch& batch);
 
 /// y [count, T, T, C], of float or bfloat16.
