@@ -100,7 +100,7 @@ int ClusterTrainer::run() {
     if (options_.repeats > 0 && val_loader_ != nullptr) repeat_clustering();
   } catch (const ExitError& error) {
     if (error.code == kExitInterrupted && steps_ > 0) save_step();
-    return go_on_later(error, run_, epoch_);
+    return go_on_later(error, run_, epoch_, steps_);
   }
   log_info(concat("done: ", run_.last().string()));
   return 0;

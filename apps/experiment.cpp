@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -17,6 +18,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "apps/run.h"
@@ -27,26 +29,46 @@ namespace bareseg {
 namespace fs = std::filesystem;
 namespace {
 
-// Runs this program again; its messages go where ours go. It is in a process group of its own, so that Ctrl-C on a
-// terminal reaches it through us alone: the second signal would end it before it has saved.
-int run_self(const std::vector<std::string>& args) {
+// A new process of this program. It is in a process group of its own, so that Ctrl-C on a terminal reaches it through
+// us alone: the second signal would end it before it has saved.
+pid_t start_self(const std::vector<std::string>& args) {
   std::vector<char*> argv{const_cast<char*>("bareseg")};
   for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
   argv.push_back(nullptr);
+  // A signal waits until the new process has left our handler behind, which would take it and tell nobody.
+  sigset_t ours = {}, before = {};
+  sigaddset(&ours, SIGINT);
+  sigaddset(&ours, SIGTERM);
+  sigprocmask(SIG_BLOCK, &ours, &before);
   const pid_t child = fork();
-  BS_CHECK(child >= 0, "experiment: cannot start a process: ", std::strerror(errno));
   if (child == 0) {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &before, nullptr);
     execv("/proc/self/exe", argv.data());
     _exit(127);
   }
+  const int error = errno;
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  BS_CHECK(child >= 0, "experiment: cannot start a process: ", std::strerror(error));
+  return child;
+}
+
+// Runs this program again; its messages go where ours go. Asks it once to stop when a signal has come: looked for 20
+// times a second, since one that comes just before a wait would not end the wait.
+int run_self(const std::vector<std::string>& args) {
+  const pid_t child = start_self(args);
   int status = 0;
   bool told = false;
-  while (waitpid(child, &status, 0) < 0) {
-    BS_CHECK(errno == EINTR, "experiment: cannot wait for a process: ", std::strerror(errno));
+  for (pid_t ended = 0; ended != child; ended = waitpid(child, &status, WNOHANG)) {
+    BS_CHECK(ended == 0, "experiment: cannot wait for a process: ", std::strerror(errno));
     if (stop_signal() != 0 && !std::exchange(told, true)) kill(child, SIGTERM);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
+  // It had nothing to save yet where the signal has ended it.
+  if (told && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) return kExitInterrupted;
   BS_CHECK(WIFEXITED(status), "experiment: the run was ended by signal ", WTERMSIG(status));
   return WEXITSTATUS(status);
 }
@@ -87,7 +109,7 @@ class ExperimentRunner {
         std::optional<RunResult> result = result_of(c, seed);
         if (!result) {
           log_info(concat("run ", number, " of ", all, ": ", c.name, ", seed ", seed));
-          const int code = train(c, seed);
+          const int code = stop_signal() != 0 ? int{kExitInterrupted} : train(c, seed);
           if (code == kExitInterrupted) {
             log_info("stopped by a signal; the same command goes on");
             return kExitInterrupted;

@@ -116,7 +116,7 @@ int SupervisedTrainer::run() {
     while (epoch_ < options_.epochs) epoch();
   } catch (const ExitError& error) {
     if (error.code == kExitInterrupted && steps_ > 0) save_step();
-    return go_on_later(error, run_, epoch_);
+    return go_on_later(error, run_, epoch_, steps_);
   }
   log_info(concat("done: ", run_.last().string()));
   return 0;

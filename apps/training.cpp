@@ -58,9 +58,10 @@ void forget_run(const Run& run) {
   std::filesystem::remove(run.folder(), ignored);  // if nothing else is in it
 }
 
-int go_on_later(const ExitError& error, const Run& run, int64_t epoch) {
+int go_on_later(const ExitError& error, const Run& run, int64_t epoch, int64_t steps) {
   if (error.code != kExitInterrupted) throw error;
-  log_info(concat(error.message, " in epoch ", epoch, "; go on with --resume ", run.folder().string()));
+  log_info(
+      concat(error.message, " at epoch ", epoch, ", step ", steps, "; go on with --resume ", run.folder().string()));
   return error.code;
 }
 

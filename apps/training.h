@@ -49,9 +49,9 @@ void check_weights(const StateDict& state, int64_t epoch);
 /// Removes what a run that never began has left in its folder, so that the corrected command may use it.
 void forget_run(const Run& run);
 
-/// The exit code of a run that a signal ended, said in the log with how to go on. Throws `error` again where it is
-/// something else.
-int go_on_later(const ExitError& error, const Run& run, int64_t epoch);
+/// The exit code of a run that a signal ended, said in the log with where it is and how to go on. Throws `error` again
+/// where it is something else.
+int go_on_later(const ExitError& error, const Run& run, int64_t epoch, int64_t steps);
 
 /// Calls `step` with every batch of an epoch's training, and `save` every so many minutes.
 /// @throws ExitError after a signal; to save is left to who catches it.

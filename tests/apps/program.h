@@ -11,6 +11,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -32,27 +33,33 @@ class ProgramTest : public testing::Test {
 
   std::string at(const std::string& name) const { return (folder_ / name).string(); }
 
-  // Starts the program; its output goes to output(). Ended by `signal` after `after`, where that is not zero.
-  // Returns the exit code, or -signal.
+  // Runs the program; its output goes to output(). Sent `signal` after `after`, where that is not zero.
+  // Returns the exit code, or -signal where that ended it.
   int run(const Args& args, int signal = 0, std::chrono::milliseconds after = {}) const {
-    const pid_t child = fork();
-    if (child == 0) {
-      const int out = open(at("output").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-      dup2(out, STDOUT_FILENO);
-      dup2(out, STDERR_FILENO);
-      std::vector<char*> argv{const_cast<char*>(BARESEG_BINARY)};
-      for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
-      argv.push_back(nullptr);
-      execv(BARESEG_BINARY, argv.data());
-      _exit(127);
-    }
+    const pid_t child = start(args);
     if (signal != 0) {
       std::this_thread::sleep_for(after);
       kill(child, signal);
     }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return exit_code(child);
+  }
+
+  // Runs `args`, whose last is a folder, and sends `signal` once `file` of that folder, which the run writes while it
+  // is at work, is there. Again in a fresh folder where the run was faster than the signal, five times at most.
+  int cut_short(const Args& args, int signal, const std::string& file) const {
+    int code = 0;
+    for (int tries = 0; code == 0 && tries < 5; ++tries) {
+      fs::remove_all(args.back());
+      const pid_t child = start(args);
+      siginfo_t ended = {};
+      while (!fs::exists(fs::path(args.back()) / file) && ended.si_pid == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT);
+      }
+      kill(child, signal);
+      code = exit_code(child);
+    }
+    return code;
   }
 
   std::string text(const std::string& file) const {
@@ -75,17 +82,14 @@ class ProgramTest : public testing::Test {
     }
     return true;
   }
-  // Runs `args` on a fresh folder and sends `signal` while it is at work: earlier and earlier where the run, faster
-  // than the one that `whole` was taken from, had ended before.
-  int cut_short(const Args& args, int signal, std::chrono::milliseconds whole) const {
-    int code = 0;
-    for (int parts = 2; code == 0 && parts <= 16; parts *= 2) {
-      fs::remove_all(args.back());
-      code = run(args, signal, whole / parts);
-    }
-    return code;
-  }
   std::string output() const { return text(at("output")); }
+
+  // Where a run says that it was stopped or goes on: "epoch 0, step 3" of "at epoch 0, step 3; ...", "" for none.
+  std::string position() const {
+    const std::string all = output();
+    std::smatch found;
+    return std::regex_search(all, found, std::regex("at (epoch \\d+, step \\d+)")) ? found[1].str() : "";
+  }
 
   // Training that takes a second: 8 scenes of 32 pixels, 3 clusters, 3 epochs.
   static Args tiny_training(const std::string& method, const std::string& out) {
@@ -132,6 +136,26 @@ class ProgramTest : public testing::Test {
   }
 
  private:
+  pid_t start(const Args& args) const {
+    const pid_t child = fork();
+    if (child == 0) {
+      const int out = open(at("output").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      dup2(out, STDOUT_FILENO);
+      dup2(out, STDERR_FILENO);
+      std::vector<char*> argv{const_cast<char*>(BARESEG_BINARY)};
+      for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
+      argv.push_back(nullptr);
+      execv(BARESEG_BINARY, argv.data());
+      _exit(127);
+    }
+    return child;
+  }
+  static int exit_code(pid_t child) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
   fs::path folder_;
 };
 

@@ -32,7 +32,7 @@ TEST_F(Train, KilledAndResumedEndsInTheSameBits) {
   ASSERT_EQ(run(args), 0) << output();
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
   *std::find(args.begin(), args.end(), at("whole")) = at("cut");
-  int code = cut_short(args, SIGKILL, whole);
+  int code = cut_short(args, SIGKILL, "last.safetensors");
   EXPECT_EQ(code, -SIGKILL);
   int kills = 1;
   for (; code == -SIGKILL && kills < 4; ++kills)
@@ -44,13 +44,15 @@ TEST_F(Train, KilledAndResumedEndsInTheSameBits) {
 }
 
 TEST_F(Train, ASignalSavesAndSaysHowToGoOn) {
-  const auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(run(tiny(at("whole"))), 0) << output();
-  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-  const int code = cut_short(tiny(at("cut")), SIGTERM, whole);
-  ASSERT_EQ(code, 130) << output();
+  Args args = tiny(at("cut"));
+  args.insert(args.begin() + 2, {"--save-minutes", "0"});
+  ASSERT_EQ(cut_short(args, SIGTERM, "last.safetensors"), 130) << output();
   EXPECT_NE(output().find("--resume " + at("cut")), std::string::npos) << output();
-  ASSERT_EQ(run({"train", "picie", "--resume", at("cut")}), 0) << output();
+  const std::string stopped = position();
+  ASSERT_EQ(run({"train", "picie", "--resume", at("cut"), "--save-minutes", "10"}), 0) << output();
+  EXPECT_EQ(position(), stopped) << "no step is lost";
+  EXPECT_FALSE(stopped.empty());
   EXPECT_TRUE(same_bytes(at("whole/last.safetensors"), at("cut/last.safetensors")));
 }
 
@@ -155,7 +157,6 @@ TEST_F(Train, UnreadableImagesDoNotChangeWhatAResumedRunEndsIn) {
   *(std::find(args.begin(), args.end(), "--res2") + 1) = "64";
   *(std::find(args.begin(), args.end(), "--batch-train") + 1) = "1";
   *(std::find(args.begin(), args.end(), "--batch-cluster") + 1) = "1";
-  const auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(run(args), 0) << output();
   EXPECT_NE(output().find("3 images could not be read"), std::string::npos) << output();
   const std::vector<std::string> remarks = read_run(at("whole")).remarks;  // the warnings of its log
@@ -163,9 +164,8 @@ TEST_F(Train, UnreadableImagesDoNotChangeWhatAResumedRunEndsIn) {
       std::count_if(remarks.begin(), remarks.end(),
                     [](const std::string& remark) { return remark.find("set/images/train/3.png") != remark.npos; }),
       1);
-  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
   *std::find(args.begin(), args.end(), at("whole")) = at("cut");
-  ASSERT_EQ(cut_short(args, SIGKILL, whole), -SIGKILL);
+  ASSERT_EQ(cut_short(args, SIGKILL, "last.safetensors"), -SIGKILL);
   ASSERT_EQ(run({"train", "picie", "--resume", at("cut")}), 0) << output();
   EXPECT_TRUE(same_bytes(at("whole/last.safetensors"), at("cut/last.safetensors")));
 }
