@@ -1,7 +1,7 @@
 // Every differentiable op, declared and documented here and only here.
 //
 // Float tensors are float32 or bfloat16; inputs of one op share dtype and device unless said otherwise. Results are new
-// tensors with the inputs' dtype and device. All functions throw Error on wrong shapes, dtypes or options.
+// tensors with the inputs' dtype and device. All functions throw Error on wrong shapes, dtypes, devices or options.
 #pragma once
 
 #include "engine/autograd.h"

@@ -39,6 +39,7 @@ void check_conv(const Tensor& x, const Tensor& w, DType w_dtype, const Tensor& b
            bias.defined() ? concat(bias.dtype(), " ", bias.shape()) : "");
   BS_CHECK(out_size(x.dim(1), w.dim(1), o) > 0 && out_size(x.dim(2), w.dim(1), o) > 0, "conv2d: kernel ", w.dim(1),
            " with dilation ", o.dilation, " and padding ", o.padding, " does not fit x ", x.shape());
+  check_device("conv2d", x, {&w, &bias});
 }
 
 }  // namespace
@@ -87,6 +88,7 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& w, const ConvEpilogue& e, con
   BS_CHECK(!e.residual.defined() || (e.residual.shape() == y.shape() && e.residual.dtype() == y.dtype()),
            "conv2d_fused: residual must be ", y.dtype(), " ", y.shape(), ", got ",
            e.residual.defined() ? concat(e.residual.dtype(), " ", e.residual.shape()) : "");
+  check_device("conv2d_fused", x, {&e.residual});
   backend(x.device()).conv2d_fused(x, padded(w, x, o), e, o, y);
   return y;
 }

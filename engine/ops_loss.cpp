@@ -40,6 +40,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& c
   check_rows("cross_entropy", "logits", logits);
   check_labels("cross_entropy", labels, logits.count() / logits.dim(-1));
   check_weights("cross_entropy", class_weights, logits.dim(-1));
+  check_device("cross_entropy", logits, {&labels, &class_weights});
   Tensor loss = Tensor::empty({1}, kFloat32, logits.device()), weight_sum = Tensor::empty_like(loss);
   backend(logits.device()).cross_entropy(logits, labels, class_weights, ignore, loss, weight_sum);
   return record("cross_entropy", {logits}, loss,
@@ -66,6 +67,7 @@ Tensor cosine_cluster_loss(const Tensor& features, const std::vector<ClusterTarg
         target.centroids.defined() ? concat(target.centroids.dtype(), " ", target.centroids.shape()) : "undefined");
     check_labels(kOp, target.labels, rows);
     check_weights(kOp, target.class_weights, target.centroids.dim(0));
+    check_device(kOp, features, {&target.centroids, &target.labels, &target.class_weights});
   }
   Tensor each = Tensor::empty({static_cast<int64_t>(targets.size())}, kFloat32, features.device());
   Tensor loss = Tensor::empty({1}, kFloat32, features.device());

@@ -18,6 +18,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   BS_CHECK(a.rank() == 2 && is_float(a.dtype()), "matmul: a must be float [M, K], got ", a.dtype(), " ", a.shape());
   BS_CHECK(b.rank() == 2 && b.dtype() == a.dtype() && b.dim(0) == a.dim(1), "matmul: b must be ", a.dtype(), " [",
            a.dim(1), ", N], got ", b.dtype(), " ", b.shape());
+  check_device("matmul", a, {&b});
   const bool wants_a = a.requires_grad(), wants_b = b.requires_grad();
   return record("matmul", {a, b}, product(a, false, b, false),
                 [a = a.detach(), b = b.detach(), wants_a, wants_b](const Tensor& dy) -> Grads {
@@ -36,6 +37,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
            x.dim(-1), "], got ", w.dtype(), " ", w.shape());
   BS_CHECK(!bias.defined() || (bias.shape() == Shape{w.dim(0)} && bias.dtype() == kFloat32),
            "linear: bias must be float32 [", w.dim(0), "], got ", bias.dtype(), " ", bias.shape());
+  check_device("linear", x, {&w, &bias});
   const Tensor rows = x.detach().view({x.count() / x.dim(-1), x.dim(-1)});
   const bool wants_x = x.requires_grad(), wants_w = w.requires_grad();
   const bool wants_bias = bias.defined() && bias.requires_grad();

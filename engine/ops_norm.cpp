@@ -32,6 +32,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Ten
   BS_CHECK(!residual.defined() || (residual.shape() == x.shape() && residual.dtype() == x.dtype()),
            "batch_norm: residual must be ", x.dtype(), " ", x.shape(), ", got ",
            residual.defined() ? concat(residual.dtype(), " ", residual.shape()) : "");
+  check_device("batch_norm", x, {&weight, &bias, &running_mean, &running_var, &residual});
   BS_CHECK(o.eps > 0.0f, "batch_norm: eps must be positive, got ", o.eps);
   BS_CHECK(!o.training || x.count() / x.dim(-1) > 1, "batch_norm: training needs more than one value per channel, got ",
            x.shape());
@@ -70,6 +71,7 @@ FoldedConv fold_batch_norm(const Tensor& w, const Tensor& weight, const Tensor& 
              "fold_batch_norm: weight, bias and statistics must be float32 [", w.dim(0), "], got ",
              t.defined() ? concat(t.dtype(), " ", t.shape()) : "undefined");
   }
+  check_device("fold_batch_norm", w, {&weight, &bias, &running_mean, &running_var});
   FoldedConv folded{Tensor::empty(w.shape(), dtype, w.device()), Tensor::empty(weight.shape(), kFloat32, w.device())};
   backend(w.device()).fold_batch_norm(w, weight, bias, running_mean, running_var, eps, folded.w, folded.bias);
   return folded;

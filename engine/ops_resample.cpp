@@ -19,6 +19,7 @@ Tensor resize_bilinear(const Tensor& x, int64_t height, int64_t width, const Ten
   BS_CHECK(!addend.defined() || (addend.shape() == y.shape() && addend.dtype() == y.dtype()),
            "resize_bilinear: addend must be ", y.dtype(), " ", y.shape(), ", got ",
            addend.defined() ? concat(addend.dtype(), " ", addend.shape()) : "");
+  check_device("resize_bilinear", x, {&addend});
   backend(x.device()).resize_bilinear(x, addend, y);
   return record("resize_bilinear", {x, addend}, y,
                 [from = x.shape(), wants_x = x.requires_grad()](const Tensor& dy) -> Grads {
@@ -54,6 +55,7 @@ Tensor crop_resize_flip(const Tensor& x, const Tensor& windows, int64_t side) {
   BS_CHECK(windows.dtype() == kInt32 && windows.rank() == 2 && windows.dim(1) == 6,
            "crop_resize_flip: windows must be int32 [N, 6], got ", windows.dtype(), " ", windows.shape());
   BS_CHECK(windows.dim(0) == x.dim(0), "crop_resize_flip: expected ", x.dim(0), " windows, got ", windows.dim(0));
+  check_device("crop_resize_flip", x, {&windows});
   BS_CHECK(side > 0, "crop_resize_flip: side must be positive, got ", side);
   Tensor y = Tensor::empty({x.dim(0), side, side, x.dim(3)}, x.dtype(), x.device());
   backend(x.device()).crop_resize_flip(x, windows, y);

@@ -141,4 +141,11 @@ void Tensor::clear_grad() {
   node_->grad = {};
 }
 
+void check_device(const char* op, const Tensor& x, std::initializer_list<const Tensor*> others) {
+  for (const Tensor* t : others) {
+    BS_CHECK(!t->defined() || t->device() == x.device(), op, ": all tensors must be on one device, got ", x.device(),
+             " and ", t->device());
+  }
+}
+
 }  // namespace bareseg

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -100,5 +101,8 @@ class Tensor {
   int64_t offset_ = 0;  // bytes
   DType dtype_ = kFloat32;
 };
+
+/// @throws Error naming `op` and both devices where one of `others` that is defined is not where x is.
+void check_device(const char* op, const Tensor& x, std::initializer_list<const Tensor*> others);
 
 }  // namespace bareseg

@@ -19,6 +19,7 @@ Optimizer::Optimizer(const std::vector<Tensor>& parameters) : step_(Tensor::from
   for (const Tensor& p : parameters) {
     BS_CHECK(p.defined() && p.dtype() == kFloat32 && p.requires_grad(),
              "Optimizer: parameters must be float32 and require gradients");
+    check_device("Optimizer", parameters.front(), {&p});
     slots_.push_back({.param = p, .grad = {}, .m = {}, .v = {}});
   }
   state_.push_back({"step", step_, Layout::plain});

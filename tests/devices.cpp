@@ -49,6 +49,18 @@ void OpTest::SetUp() {
   }
 }
 
+std::optional<Device> OpTest::another_device() const {
+  for (const Device::Type type : all_devices()) {
+    if (type == GetParam()) continue;
+    try {
+      backend({type, 0}).open({type, 0}, {});
+      return Device{type, 0};
+    } catch (const Error&) {  // not here
+    }
+  }
+  return std::nullopt;
+}
+
 Tensor OpTest::normal(const Shape& shape, DType dtype, float std) {
   return random_normal(shape, Random(kTestSeed, Draws::test, draws_++), dtype, device(), std);
 }

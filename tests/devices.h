@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ class OpTest : public testing::TestWithParam<Device::Type> {
  protected:
   void SetUp() override;
   Device device() const { return {GetParam(), 0}; }
+  /// One that is not device(), where there is any.
+  std::optional<Device> another_device() const;
 
   /// Standard normal numbers times `std`, new ones at each call of a test.
   Tensor normal(const Shape& shape, DType dtype = kFloat32, float std = 1.0f);
