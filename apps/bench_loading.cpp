@@ -73,7 +73,8 @@ void load_views(const Photographs& photographs, const BenchLoadingOptions& o, De
                               .side = kBase,
                               .workers = o.workers,
                               .cache_bytes = 0,
-                              .native = device.type == Device::Type::cuda});
+                              .native = device != Device{},
+                              .device = device});
   const EpochPlan plan(AugmentConfig{}, 1, photographs.size(), 0);
   loader.start(plan.permutation());
   const View both[] = {{.number = 0}, {.number = 1}};

@@ -47,7 +47,8 @@ void ClusterTrainer::open_data() {
   train_data_ = open_dataset(images, Split::train);
   log_info(concat("training on ", train_data_->size(), " images (", options_.data.kind, ")"));
   LoaderOptions load = options_.load.loader(options_.batch_cluster, options_.res2);
-  load.native = device_.type == Device::Type::cuda && load.disk_cache.empty();  // a GPU has time for the resize
+  load.native = device_ != Device{} && load.disk_cache.empty();  // a GPU has time for the resize
+  if (load.native) load.device = device_;
   train_loader_ = std::make_unique<Loader>(*train_data_, load);
   try {
     val_data_ = open_dataset(options_.data, Split::val);

@@ -124,7 +124,8 @@ void LoadOptions::declare(CLI::App& app) {
       ->check(CLI::Range(0, 256))
       ->capture_default_str()
       ->group("Data");
-  app.add_option("--cache-gib", cache_gib, "memory for decoded images, in GiB")
+  app.add_option("--cache-gib", cache_gib,
+                 "decoded images kept in memory, in GiB; a GPU that learns clusters keeps them itself")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str()
       ->group("Data");

@@ -120,6 +120,13 @@ void PoolAllocator::release_if_unused(Entry* entry) noexcept {
   arenas_.remove_if([&](const Entry& e) { return &e == entry; });
 }
 
+// Without what the pool keeps unused, that is.
+int64_t PoolAllocator::available() const {
+  size_t unused = 0, total = 0;
+  BS_CUDA(cudaMemGetInfo(&unused, &total));
+  return static_cast<int64_t>(unused);
+}
+
 MemoryUse PoolAllocator::use() const {
   const std::lock_guard lock(mutex_);
   return use_;

@@ -27,6 +27,7 @@ class PoolAllocator final : public Allocator {
 
   void* allocate(int64_t bytes) override;
   void deallocate(void* data, int64_t bytes) noexcept override;
+  int64_t available() const override;
   MemoryUse use() const override;
   void reset_peak() override;
 

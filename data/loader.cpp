@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "data/base_crop.h"
+#include "data/device_images.h"
 #include "data/disk_cache.h"
 
 namespace bareseg {
@@ -22,7 +23,7 @@ namespace {
 /// The image's base crop, then the label map's, as the caches keep them; or what views are made from; or the image.
 struct Record {
   int64_t height = 0, width = 0;  // of the source of views, or of a native image
-  std::vector<uint8_t> bytes;
+  std::vector<uint8_t> bytes;     // none where a device keeps them
 };
 
 uint64_t add_text(uint64_t sum, const std::string& text) {
@@ -85,12 +86,14 @@ struct Loader::Impl {
   void abandon();  // with the mutex held
   void report(std::unique_lock<std::mutex>& lock, const Pending& pending);
   void drop_unreadable(Pending& pending) const;
+  void bring(Batch& batch);
 
   const Dataset& dataset;
   const LoaderOptions options;
   const ImageSize image_size, label_size;
   const int64_t image_bytes, label_bytes;
   std::optional<DiskCache> disk;
+  std::optional<DeviceImages> on_device;  // used by next() alone
 
   mutable std::mutex mutex;
   std::condition_variable work_came, work_done;
@@ -130,6 +133,7 @@ Loader::Impl::Impl(const Dataset& data, LoaderOptions o)
   }
   BS_CHECK(!options.native || (!options.augment && options.label_side == 0 && options.disk_cache.empty()),
            "loader: native images come without views, labels and disk cache");
+  BS_CHECK(options.native || options.device == Device{}, "loader: only native images are brought to ", options.device);
   BS_CHECK(options.workers >= 0 && options.workers <= 1024, "loader: workers must be 0 .. 1024, got ", options.workers);
   BS_CHECK(options.prefetch >= 0, "loader: prefetch must not be negative, got ", options.prefetch);
   BS_CHECK(options.cache_bytes >= 0, "loader: cache_bytes must not be negative, got ", options.cache_bytes);
@@ -137,6 +141,7 @@ Loader::Impl::Impl(const Dataset& data, LoaderOptions o)
   if (!options.disk_cache.empty()) {
     disk.emplace(options.disk_cache, fingerprint(dataset, options), dataset.size(), image_bytes + label_bytes);
   }
+  if (options.device != Device{}) on_device.emplace(options.device, dataset.size(), options.cache_bytes);
   const int wanted = options.workers > 0 ? options.workers : static_cast<int>(std::thread::hardware_concurrency());
   for (int i = 0; i < std::max(wanted, 1); ++i) workers.emplace_back([this] { work(); });
 }
@@ -239,13 +244,13 @@ void Loader::Impl::run(const Task& task) {
   }
 }
 
-// Native images of a batch into one piece of memory, without the unreadable ones.
+// Native images of a batch into one piece of memory, without the unreadable ones and those that a device keeps.
 void Loader::Impl::pack(Pending& pending) const {
   int64_t bytes = 0;
   for (const auto& native : pending.natives) {
     if (native == nullptr) continue;
     const BaseGeometry g = base_geometry(native->height, native->width, options.side);
-    pending.batch.sources.push_back({.offset = bytes,
+    pending.batch.sources.push_back({.offset = native->bytes.empty() ? -1 : bytes,
                                      .height = native->height,
                                      .width = native->width,
                                      .out_height = g.height,
@@ -347,6 +352,8 @@ bool Loader::Impl::next(Batch& batch) {
     drop_unreadable(*front);
     if (front->batch.indexes.empty()) continue;
     batch = std::move(front->batch);
+    lock.unlock();
+    if (on_device) bring(batch);
     return true;
   }
   return false;
@@ -400,6 +407,19 @@ void Loader::Impl::drop_unreadable(Pending& pending) const {
   batch.indexes.resize(good);
   if (!options.native) batch.images = batch.images.rows(0, static_cast<int64_t>(good));
   if (batch.labels.defined()) batch.labels = batch.labels.rows(0, static_cast<int64_t>(good));
+}
+
+// Of what the device keeps, the size alone stays here.
+void Loader::Impl::bring(Batch& batch) {
+  batch.images = on_device->bring(batch.images, batch.indexes, batch.sources);
+  const std::lock_guard lock(mutex);
+  for (size_t i = 0; i < batch.indexes.size(); ++i) {
+    if (!on_device->keeps(batch.indexes[i])) continue;
+    std::shared_ptr<const Record>& record = kept[batch.indexes[i]];
+    if (record != nullptr && record->bytes.empty()) continue;
+    if (record != nullptr) kept_bytes -= std::ssize(record->bytes);
+    record = std::make_shared<const Record>(Record{batch.sources[i].height, batch.sources[i].width, {}});
+  }
 }
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options)

@@ -23,15 +23,18 @@ struct LoaderOptions {
   std::optional<PairAugment> augment = {};            // random views in place of base crops, then no side is given
   int workers = 0;                                    // threads that decode; 0: as many as there are processors
   int64_t prefetch = 2;                               // batches prepared ahead of the one that next() waits for
-  int64_t cache_bytes = int64_t{1} << 30;             // decoded crops kept in memory; the first that fit stay for good
+  int64_t cache_bytes = int64_t{1} << 30;             // decoded images kept in memory; the first that fit stay
   std::filesystem::path disk_cache = {};              // file that keeps decoded crops between runs; empty: none
   bool native = false;                                // images as decoded, whose base crops augment() makes
+  Device device = {};                                 // of native images: brought there, kept there in place of here
   bool strict = false;                                // an unreadable image is an error in place of a warning
   std::function<void(const std::string&)> warn = {};  // called from next(), once per unreadable image
 };
 
 struct Batch {
-  Tensor images;  // uint8 [B, side, side, 3], base crops in RGB; or views [B, height, width, 3]; or native, [bytes]
+  // uint8 [B, side, side, 3], base crops in RGB; or views [B, height, width, 3]; or [bytes], native images and maybe
+  // more
+  Tensor images;
   std::vector<SourceImage> sources;  // of native images: where each lies, and its base crop
   Tensor labels;  // uint8 [B, label_side, label_side]; undefined when label_side is 0; or [B, height, width]
   std::vector<int64_t> indexes;  // the B images' numbers in the data set
@@ -68,7 +71,7 @@ class Loader {
   int64_t batch() const;
   /// Distinct unreadable images so far.
   int64_t skipped() const;
-  /// Bytes of decoded crops kept in memory; at most options.cache_bytes.
+  /// Bytes of decoded images kept in host memory; at most options.cache_bytes.
   int64_t cached_bytes() const;
 
  private:

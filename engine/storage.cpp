@@ -1,6 +1,7 @@
 #include "engine/storage.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -76,6 +77,8 @@ class HostAllocator final : public Allocator {
     }
     std::free(data);
   }
+
+  int64_t available() const override { return int64_t{sysconf(_SC_AVPHYS_PAGES)} * sysconf(_SC_PAGESIZE); }
 
   MemoryUse use() const override {
     const std::lock_guard lock(mutex_);

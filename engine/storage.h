@@ -20,6 +20,8 @@ class Allocator {
   /// At least `bytes` bytes aligned to 64. Throws Error naming the size when there is no memory.
   virtual void* allocate(int64_t bytes) = 0;
   virtual void deallocate(void* data, int64_t bytes) noexcept = 0;
+  /// Bytes of the device's memory that no program uses.
+  virtual int64_t available() const = 0;
   virtual MemoryUse use() const = 0;
   virtual void reset_peak() = 0;
 };

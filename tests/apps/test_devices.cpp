@@ -8,8 +8,10 @@
 
 #include "apps/cluster_options.h"
 #include "apps/predict.h"
+#include "data/loader.h"
 #include "engine/file.h"
 #include "tests/apps/tiny_segmenter.h"
+#include "tests/data/fake_dataset.h"
 #include "tests/data/files.h"
 
 namespace bareseg {
@@ -61,6 +63,46 @@ TEST_F(Devices, PredictTheSameClusters) {
   size_t same = 0;
   for (size_t i = 0; i < got.size(); ++i) same += got[i] == expected[i] ? 1 : 0;
   EXPECT_GE(static_cast<double>(same), 0.995 * static_cast<double>(expected.size()));  // but for near ties
+}
+
+// All, some or none of them, over three passes.
+TEST_F(Devices, KeepImagesInTheirMemory) {
+  const std::set<int64_t> bad{4, 9};
+  const FakeDataset same(23, bad);
+  constexpr int64_t kAll = 1 << 20, kSome = 8 * 1400;
+  for (const int64_t room : {kAll, kSome, int64_t{0}}) {
+    const FakeDataset data(23, bad);
+    Loader loader(data,
+                  {.batch = 3, .side = 9, .workers = 2, .cache_bytes = room, .native = true, .device = kEmulated});
+    for (uint64_t pass = 0; pass < 3; ++pass) {
+      loader.start(shuffled(23, pass));
+      int64_t images = 0;
+      for (Batch batch; loader.next(batch); images += batch.size()) {
+        ASSERT_EQ(batch.images.device(), kEmulated);
+        ASSERT_EQ(std::ssize(batch.sources), batch.size());
+        const std::vector<uint8_t> bytes = batch.images.to_vector<uint8_t>();
+        for (size_t i = 0; i < batch.sources.size(); ++i) {
+          const SourceImage& s = batch.sources[i];
+          const Image expected = same.image(batch.indexes[i]);
+          ASSERT_EQ(s.height, expected.height);
+          ASSERT_EQ(s.width, expected.width);
+          ASSERT_LE(s.offset + std::ssize(expected.rgb), std::ssize(bytes));
+          EXPECT_TRUE(std::equal(expected.rgb.begin(), expected.rgb.end(), bytes.begin() + s.offset)) << room;
+        }
+      }
+      EXPECT_EQ(images, 21);
+    }
+    if (room == kAll) {
+      EXPECT_EQ(data.decoded, 23);
+      EXPECT_EQ(loader.cached_bytes(), 0) << "the host keeps none of them";
+    } else if (room == kSome) {
+      EXPECT_GT(data.decoded, 23);
+      EXPECT_LT(data.decoded, 23 + 2 * 21 - 6) << "the device keeps some";
+    } else {
+      EXPECT_EQ(data.decoded, 23 + 2 * 21);
+    }
+  }
+  EXPECT_TRUE(refuses([&] { Loader(same, {.batch = 1, .side = 9, .device = kEmulated}); }, {"native", "emulated"}));
 }
 
 TEST_F(Devices, TrainTheSameNetwork) {

@@ -19,6 +19,7 @@ class Memory final : public Allocator {
   /// Fresh memory holds 0x7f bytes, 3.4e38 in both float dtypes: an element that nobody wrote is seen.
   void* allocate(int64_t bytes) override;
   void deallocate(void* data, int64_t bytes) noexcept override;
+  int64_t available() const override { return host_allocator().available(); }
   MemoryUse use() const override;
   void reset_peak() override;
 
