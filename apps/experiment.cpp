@@ -108,8 +108,11 @@ class ExperimentRunner {
         ++number;
         std::optional<RunResult> result = result_of(c, seed);
         if (!result) {
-          log_info(concat("run ", number, " of ", all, ": ", c.name, ", seed ", seed));
-          const int code = stop_signal() != 0 ? int{kExitInterrupted} : train(c, seed);
+          int code = kExitInterrupted;
+          if (stop_signal() == 0) {
+            log_info(concat("run ", number, " of ", all, ": ", c.name, ", seed ", seed));
+            code = train(c, seed);
+          }
           if (code == kExitInterrupted) {
             log_info("stopped by a signal; the same command goes on");
             return kExitInterrupted;

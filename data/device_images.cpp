@@ -35,6 +35,7 @@ Tensor DeviceImages::bring(const Tensor& pixels, std::span<const int64_t> indexe
       if (stay) places_[indexes[i]] = s.offset;
       continue;
     }
+    BS_CHECK(keeps(indexes[i]), "DeviceImages: image ", indexes[i], " came without pixels, and none are kept");
     const int64_t place = places_.at(indexes[i]), size = 3 * s.height * s.width;
     s.offset = stay ? place : end;
     if (stay) continue;

@@ -1,4 +1,4 @@
-// Decoded images of a data set in a device's memory, where they come once and stay.
+// Decoded images of a data set in a device's memory, where they come once and stay as long as there is room.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,10 @@ class DeviceImages {
   /// @param indexes  the images' numbers in the data set.
   /// @param sources  of each image, where it begins in `pixels`, or -1 where it is kept; changed to where it begins in
   ///                 the result.
-  /// @return uint8 [...] on the device, which holds all of the batch.
+  /// @return uint8 [...] on the device, which holds all of the batch and maybe other images; later calls leave its
+  ///         bytes alone.
+  /// @throws Error when indexes and sources differ in number, when an image is neither in `pixels` nor kept, and when
+  ///         the device is out of memory.
   Tensor bring(const Tensor& pixels, std::span<const int64_t> indexes, std::span<SourceImage> sources);
 
   /// Whether bring() may be given image `index` without its pixels.

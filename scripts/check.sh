@@ -20,7 +20,8 @@ check_format() {
 }
 
 check_tidy() {
-  cmake --preset tidy | (grep 'CPU-only' || true)  # writes the compile database: files of a folder are read together, their headers once
+  # Writes the compile database: files of a folder are read together, their headers once.
+  cmake --preset tidy | (grep 'CPU-only' || true)
   # A file that is not in it, as those of cuda/ where there is no toolkit, is not looked at.
   sed -n 's/^ *"file": "\(.*\.\(cpp\|cxx\)\)",\?$/\1/p' build/tidy/compile_commands.json |
     xargs -d '\n' -n 1 -P "$(nproc)" clang-tidy -p build/tidy --quiet \

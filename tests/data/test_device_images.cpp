@@ -66,11 +66,17 @@ TEST(DeviceImages, WithoutRoomKeepsNone) {
   EXPECT_FALSE(images.keeps(1));
 }
 
-TEST(DeviceImages, WantsASourceForEachImage) {
+TEST(DeviceImages, RefusesWhatItCannotPlace) {
   DeviceImages images({}, 3, 100);
   std::vector<SourceImage> sources(2);
   EXPECT_TRUE(refuses([&] { images.bring(Tensor::empty({9}, kUInt8), std::vector<int64_t>{1}, sources); },
                       {"a source for each of the 1 images, got 2"}));
+  sources = {{.offset = 0, .height = 1, .width = 3}, {.offset = -1, .height = 1, .width = 3}};
+  EXPECT_TRUE(refuses(
+      [&] {
+        images.bring(Tensor::empty({9}, kUInt8), std::vector<int64_t>{1, 2}, sources);
+      },
+      {"image 2 came without pixels"}));
 }
 
 }  // namespace
